@@ -1,0 +1,1 @@
+"""Codecs, resampling, DTMF, pacing, levels and WAV; pure."""

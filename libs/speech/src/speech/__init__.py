@@ -1,0 +1,1 @@
+"""Speech recognition, synthesis and voice activity, behind ports."""

@@ -1,0 +1,1 @@
+"""Runs Finite State Agents, whose rules have the last word."""

@@ -1,0 +1,1 @@
+"""Takes calls from telephony and browsers."""

@@ -1,0 +1,1 @@
+"""Holds one speech-to-speech model session per call."""

@@ -1,0 +1,1 @@
+"""Delivers SMS and places calls."""

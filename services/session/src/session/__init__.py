@@ -1,0 +1,1 @@
+"""Keeps sessions, decides when to notify and to dial."""

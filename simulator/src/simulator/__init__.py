@@ -1,0 +1,1 @@
+"""Telephony callers, personalities and stand-ins of the vendors' APIs."""
