@@ -1,0 +1,58 @@
+# `make run` shows the product; `make test` proves it. Both do all set-up themselves; `make help` lists the rest.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test test-kafka lint types imports generate check-generated kafka redis stop-servers bench ci clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+setup: ## Install everything into .venv (done by the other targets)
+	@scripts/setup
+
+run: setup ## Start OpusAgent in one process, play a demo call, then serve on port 8080
+	@opusagent run $(ARGS)
+
+demo: setup ## Play a story in real time with real audio (ARGS="--story callback --protocol audiocodes --json")
+	@opusagent demo $(ARGS)
+
+test: setup ## Everything that needs no server of its own (under 5 minutes)
+	@python -m pytest -n 2 -m "not kafka" $(ARGS)
+
+test-kafka: setup ## The bus contract, integration tests and stories on real Kafka and Redis
+	@scripts/test-kafka $(ARGS)
+
+lint: setup ## ruff and buf
+	@ruff check . && ruff format --check . && cd proto && buf lint
+
+types: setup ## mypy --strict
+	@scripts/types
+
+imports: setup ## Who may import whom
+	@lint-imports
+
+generate: setup ## Regenerate proto/src
+	@scripts/generate-proto
+
+check-generated: setup ## Fail when proto/src is not what the contract generates, or the contract breaks the last release
+	@scripts/check-generated
+
+kafka: setup ## Start a real Apache Kafka (KRaft, single node, needs Java 17 and Maven)
+	@scripts/kafka start $(ARGS)
+
+redis: setup ## Start a Redis
+	@scripts/redis start $(ARGS)
+
+stop-servers: ## Stop what make kafka and make redis started
+	@scripts/kafka stop; scripts/redis stop
+
+bench: setup ## Measure latency and CPU against a bare passthrough; writes build/bench.json
+	@python -m bench $(ARGS)
+
+ci: ## What CI runs
+	@.ci/run
+
+clean: ## Remove the environment and everything built
+	@rm -rf .venv .tools build .pytest_cache .mypy_cache .ruff_cache
