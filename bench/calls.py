@@ -1,0 +1,84 @@
+"""Latency and CPU of many simultaneous calls, for each target."""
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+
+import psutil
+
+from bench import processes
+from bench.targets import TARGETS, Target
+
+SATURATED_PERCENT = 85.0
+
+
+@dataclass
+class Row:
+    """One measurement: a target at a number of calls."""
+
+    target: str
+    calls: int
+    latency: dict[str, float]
+    cpu_ms: dict[str, float] = field(default_factory=dict)
+    """CPU milliseconds per call-second of each process charged to the target."""
+    apart_ms: dict[str, float] = field(default_factory=dict)
+    """The same for load generator, echo, broker and store."""
+    machine_percent: float = 0.0
+
+    @property
+    def total_cpu_ms(self) -> float:
+        """CPU milliseconds per call-second over all processes charged to the target."""
+        return sum(self.cpu_ms.values())
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the machine was too busy for the figures to mean much."""
+        return self.machine_percent > SATURATED_PERCENT
+
+    def as_json(self) -> dict[str, object]:
+        """Return the row for the report's JSON."""
+        return {**asdict(self), "total_cpu_ms": round(self.total_cpu_ms, 2), "saturated": self.saturated}
+
+
+def _per_call_second(before: dict[str, float], after: dict[str, float], call_seconds: float) -> dict[str, float]:
+    return {name: round((after[name] - before[name]) * 1000 / call_seconds, 3) for name in after if name in before}
+
+
+async def measure(target: Target, name: str, calls: int, seconds: float, echo_pid: int) -> Row:
+    """Hold `calls` calls against a target and measure for `seconds`."""
+    command = ("-m", "bench.load", "--url", target.url, "--calls", str(calls), "--seconds", str(seconds))
+    async with processes.running(*command) as load:
+        apart = {**target.apart, "load": load.pid, "echo": echo_pid}
+        line = await processes.first_line(load, timeout=60)
+        if line != "measuring":
+            raise RuntimeError(f"the load generator said {line!r}")
+        psutil.cpu_percent()
+        before = processes.cpu_seconds({**target.ours, **apart})
+        await processes.first_line(load, timeout=seconds + 30)
+        after = processes.cpu_seconds({**target.ours, **apart})
+        machine = psutil.cpu_percent()
+        latency = json.loads(await processes.first_line(load, timeout=60))
+    cpu = _per_call_second(before, after, calls * seconds)
+    return Row(
+        target=name,
+        calls=calls,
+        latency=latency,
+        cpu_ms={key: value for key, value in cpu.items() if key in target.ours},
+        apart_ms={key: value for key, value in cpu.items() if key in apart},
+        machine_percent=machine,
+    )
+
+
+async def measure_all(names: list[str], counts: list[int], seconds: float) -> list[Row]:
+    """Measure every target at every number of calls; tells its progress on standard error."""
+    rows = []
+    for name in names:
+        async with processes.running("-m", "bench.echo") as echo:
+            port = int(await processes.first_line(echo))
+            async with TARGETS[name](port) as target:
+                for count in counts:
+                    print(f"{name}: {count} calls ...", file=sys.stderr, flush=True)
+                    rows.append(await measure(target, name, count, seconds, echo.pid))
+                    await asyncio.sleep(2)
+    return rows
