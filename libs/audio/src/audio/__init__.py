@@ -1,1 +1,1 @@
-"""Codecs, resampling, DTMF, pacing, levels and WAV; pure."""
+"""Telephone audio without I/O: codecs, resampling, levels, DTMF, WAV and the pacing of playout."""
