@@ -1,0 +1,1 @@
+"""The pure core: definitions, rules, understanding and the step. No I/O, no clock, no randomness."""
