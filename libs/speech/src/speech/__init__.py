@@ -1,1 +1,1 @@
-"""Speech recognition, synthesis and voice activity, behind ports."""
+"""Speech recognition, synthesis and voice activity behind ports, with engines that work offline."""

@@ -1,0 +1,43 @@
+"""Engines by name, as operators set them.
+
+| setting | default | what |
+|---|---|---|
+| `STT_ENGINE` | `whisper` | `whisper`, `pocketsphinx`, `combined` |
+| `STT_MODEL` | `tiny.en` (bundled) | for whisper: a path or a name that faster-whisper knows |
+| `TTS_ENGINE` | `hibari` | `hibari`, `piper`, `espeak` |
+| `TTS_VOICE` | the engine's own | `heart`; `joe` or the path of a Piper .onnx; an espeak-ng voice |
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from speech.engines.hibari import HibariSynthesiser
+from speech.engines.piper import PiperSynthesiser
+from speech.engines.whisper import WhisperRecogniser
+from speech.stt import Recogniser
+from speech.tts import Synthesiser
+from speech.workers import Workers
+
+T = TypeVar("T")
+
+DEFAULT_RECOGNISER = "whisper"
+DEFAULT_SYNTHESISER = "hibari"
+
+_RECOGNISERS: dict[str, Callable[..., Recogniser]] = {"whisper": WhisperRecogniser}
+_SYNTHESISERS: dict[str, Callable[..., Synthesiser]] = {"hibari": HibariSynthesiser, "piper": PiperSynthesiser}
+
+
+def recogniser(name: str = DEFAULT_RECOGNISER, *, workers: Workers, **options: Any) -> Recogniser:
+    """A recogniser on these workers; models load at `warm_up` or first use. Raises ValueError for an unknown name."""
+    return _choose("speech recogniser", _RECOGNISERS, name)(workers, **options)
+
+
+def synthesiser(name: str = DEFAULT_SYNTHESISER, voice: str = "", *, workers: Workers, **options: Any) -> Synthesiser:
+    """A synthesiser on these workers; models load at `warm_up` or first use. Raises ValueError for an unknown name."""
+    return _choose("speech synthesiser", _SYNTHESISERS, name)(workers, voice=voice, **options)
+
+
+def _choose(what: str, known: dict[str, Callable[..., T]], name: str) -> Callable[..., T]:
+    if name not in known:
+        raise ValueError(f"no {what} {name!r}: there are {', '.join(sorted(known))}")
+    return known[name]
