@@ -26,7 +26,7 @@ _SERVER_EVENT: TypeAdapter[RealtimeServerEvent] = TypeAdapter(RealtimeServerEven
 
 
 class RealtimeStandIn:
-    """A Realtime API on loopback. `sessions` counts those opened; `received` keeps non-audio client events for tests."""
+    """A Realtime API on loopback. `sessions` counts those opened; `received` keeps client events other than audio."""
 
     def __init__(
         self, recogniser: Recogniser, synthesiser: Synthesiser, voice: str = "", vocabulary: tuple[str, ...] = ()
