@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from audio.formats import Format
 from audio.transcode import Resampler, decode
-from numpy.typing import NDArray
+from simulator.realtime.conversation import Json
 from speech.endpointing import Endpointer, EndpointSettings, SpeechEnded, SpeechStarted
 from speech.stt import Hints, Recogniser
 from speech.vad import RATE, VoiceDetector, Window
-
-from simulator.realtime.conversation import Json
 
 Samples = NDArray[np.int16]
 KEEP_SECONDS = 60

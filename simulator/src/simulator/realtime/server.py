@@ -7,19 +7,19 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
-from audio.formats import Format
-from audio.transcode import Transcoder
+from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
-from speech.stt import Hints, Recogniser
-from speech.tts import Synthesiser
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from openai.types.realtime import RealtimeServerEvent
+from audio.formats import Format
+from audio.transcode import Transcoder
 from simulator.realtime.conversation import Json, default_session
 from simulator.realtime.hearing import Hearing, audio_format
 from simulator.realtime.session import RealtimeSession
+from speech.stt import Hints, Recogniser
+from speech.tts import Synthesiser
 
 SESSION_SECONDS = 3600
 _SERVER_EVENT: TypeAdapter[RealtimeServerEvent] = TypeAdapter(RealtimeServerEvent)
