@@ -12,7 +12,7 @@ class Service(ABC):
     async def start(self) -> None:
         """Come up; returns once it can take work."""
 
-    async def drain(self) -> None:
+    async def drain(self) -> None:  # noqa: B027
         """Take no new work and let the running work end; returns when nothing is left. Called before `stop`."""
 
     @abstractmethod
