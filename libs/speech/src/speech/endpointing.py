@@ -1,8 +1,8 @@
 """When the caller begins and ends to speak: a pure automaton over speech probabilities.
 
 Two thresholds (hysteresis): speech begins at `start_threshold` and counts as going on until it falls below
-`start_threshold - HYSTERESIS`. It must last `min_speech_ms` to be believed. It ends after a silence whose length depends on
-what the caller was asked: short for a yes, long for digits, which people say in groups.
+`start_threshold - HYSTERESIS`. It must last `min_speech_ms` to be believed. It ends after a silence whose length depends
+on what the caller was asked: short for a yes, long for digits, which people say in groups.
 
     SILENT --p high--> RISING --lasted min_speech--> SPEAKING --silence--> SILENT
               RISING --p low--> SILENT               SPEAKING --too long--> SILENT
@@ -34,7 +34,7 @@ class EndpointSettings:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """The caller speaks. `media_ms`: from where to take the audio (prefix included); `detected_ms`: when it was known."""
+    """The caller speaks: take the audio from `media_ms` (prefix included); known at `detected_ms`."""
 
     media_ms: int
     detected_ms: int
@@ -57,7 +57,7 @@ class SpeechResumed:
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
-    """The utterance lies between `started_ms` (prefix included) and `ended_ms`; it was known to be over at `decided_ms`."""
+    """The utterance lies between `started_ms` (prefix included) and `ended_ms`; known to be over at `decided_ms`."""
 
     started_ms: int
     ended_ms: int
@@ -96,7 +96,7 @@ class Endpointer:
         return self.phase is Phase.SPEAKING
 
     def expect(self, kind: str) -> None:
-        """What the caller was asked (Expectation.kind, or empty); sets the silence that ends an utterance, also a running one."""
+        """What the caller was asked (Expectation.kind, or empty): how long a silence ends an utterance from now on."""
         self._end_silence_ms = self.settings.end_silence_by_kind.get(kind, self.settings.end_silence_ms)
 
     def feed(self, probability: float, start_ms: int, end_ms: int) -> list[Event]:

@@ -39,6 +39,7 @@ class Transcript:
     no_speech: bool = False
 
 
+NO_HINTS = Hints()
 NOTHING = Transcript("", no_speech=True)
 
 
@@ -50,15 +51,17 @@ class Recogniser(ABC):
     """One engine with its model, shared by all calls of a process. Work runs off the event loop."""
 
     @abstractmethod
-    async def transcribe(self, audio: Samples, hints: Hints = Hints()) -> Transcript:
+    async def transcribe(self, audio: Samples, hints: Hints = NO_HINTS) -> Transcript:
         """One utterance: mono int16 at 16 kHz, with or without silence around it.
 
         Cancelling the awaiting task takes it off the queue; one already running is finished and its result dropped.
         Raises RecognitionError.
         """
 
+    @abstractmethod
     async def warm_up(self) -> None:
         """Load the model and run it once, so that the first caller does not wait; may be called again."""
 
+    @abstractmethod
     async def close(self) -> None:
         """Let go of model and threads; idempotent."""

@@ -31,12 +31,14 @@ class Synthesiser(ABC):
         """Audio of the text in pieces, each as soon as it is ready (the first after one clause, not the whole text).
 
         Numbers, times, dates and telephone numbers are spoken as people say them. Closing the iterator, or cancelling
-        the task that reads it, stops the synthesis after the piece at hand. An unknown voice raises ValueError; an empty
-        text gives nothing. Raises SynthesisError.
+        the task that reads it, stops the synthesis after the piece at hand. An unknown voice raises ValueError; an
+        empty text gives nothing. Raises SynthesisError.
         """
 
+    @abstractmethod
     async def warm_up(self) -> None:
         """Load the model and run it once; may be called again."""
 
+    @abstractmethod
     async def close(self) -> None:
         """Let go of model and threads; idempotent."""

@@ -22,7 +22,7 @@ class Window(NamedTuple):
 
 
 class VoiceDetector:
-    """Of one call: keeps the network's state. Not for the event loop, and for one thread at a time (`speech.workers`)."""
+    """Of one call: keeps the network's state. Not for the event loop; one thread at a time (`speech.workers`)."""
 
     def __init__(self, format: Format, start_ms: int = 0) -> None:
         """`format`: of the caller's audio; `start_ms`: position in the caller's media of the first byte."""

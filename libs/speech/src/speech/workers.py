@@ -1,9 +1,9 @@
 """Threads for the work of 1 to 600 ms that must never run on the event loop.
 
 Two lanes: *urgent* (voice activity, a millisecond each, which turn-taking waits for) has a thread of its own; *heavy*
-(synthesis before recognition) has a few, of lower scheduling priority, so that the event loop gets the processor first. The
-engines leave the interpreter's lock while they compute. Models are loaded in the heavy lane: the threads that they start
-inherit its priority.
+(synthesis before recognition) has a few, of lower scheduling priority, so that the event loop gets the processor first.
+The engines leave the interpreter's lock while they compute. Models are loaded in the heavy lane: the threads that they
+start inherit its priority.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class _Job:
             return
         try:
             result = self.call()
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever awaits the job
+        except BaseException as error:
             self._post(self._fail, error)
         else:
             self._post(self._succeed, result)
@@ -150,7 +150,7 @@ class Workers:
             piece = await self.run(priority, next, iterator, end)
             if piece is end:
                 return
-            yield piece  # type: ignore[misc]
+            yield piece
 
     def close(self) -> None:
         """End the threads after the jobs at hand; what waits fails with WorkersClosedError. Idempotent."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speech.stt import NOTHING, RATE, Hints, RecognitionError, Recogniser, Samples, Transcript
+from speech.stt import NO_HINTS, NOTHING, RATE, Hints, RecognitionError, Recogniser, Samples, Transcript
 from speech.workers import Priority, Workers
 
 if TYPE_CHECKING:
@@ -22,11 +22,14 @@ class WhisperRecogniser(Recogniser):
         self._name = model or BUNDLED
         self._model: WhisperModel | None = None
 
-    async def transcribe(self, audio: Samples, hints: Hints = Hints()) -> Transcript:
+    async def transcribe(self, audio: Samples, hints: Hints = NO_HINTS) -> Transcript:
         return await self._workers.run(Priority.RECOGNITION, self._transcribe, audio, hints)
 
     async def warm_up(self) -> None:
         await self._workers.run(Priority.LOADING, self._transcribe, np.zeros(RATE, np.int16), Hints())
+
+    async def close(self) -> None:
+        """The model goes with the last reference to it."""
 
     def _load(self) -> "WhisperModel":
         if self._model is None:
