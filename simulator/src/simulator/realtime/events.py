@@ -52,7 +52,7 @@ def _message(item_id: str, role: str, content: list[Event], status: str) -> Even
 
 def response(response_id: str, status: str, output: list[Event], **more: Any) -> Event:
     """Return a response object; status is in_progress, completed, cancelled, failed or incomplete."""
-    body = {
+    body: Event = {
         "id": response_id,
         "object": "realtime.response",
         "status": status,

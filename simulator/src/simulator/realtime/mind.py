@@ -16,8 +16,7 @@ from simulator.realtime.conversation import Conversation, Item
 _QUOTED = re.compile(r'"(.+)"|“(.+)”', re.DOTALL)
 _TASK_ID = re.compile(r"task[ _-]?id[\"'`]?\s*[:=]?\s*[\"'`]?([A-Za-z][\w./#-]*\d[\w./#-]*|[A-Za-z_]+#\d+)")
 _COMMON = frozenset(
-    ("a", "an", "the", "i", "i'd", "to", "my", "me", "you", "your", "for", "of", "on", "in", "at", "it", "is", "and")
-    + ("or", "please", "would", "like", "want", "need")
+    re.findall(r"[a-z']+", "a an the i i'd to my me you your for of on in at it is and or please would like want need")
 )
 
 
