@@ -1,0 +1,56 @@
+"""The language in which agents are written: the models that a YAML definition is read into, and their JSON Schema."""
+
+from fsa_engine.domain.definition.agent import (
+    Agent,
+    Closing,
+    Escalation,
+    Limits,
+    ResumePolicy,
+    Server,
+    SmsText,
+    Texts,
+    ToolRef,
+    json_schema,
+)
+from fsa_engine.domain.definition.states import (
+    Act,
+    Collect,
+    Confirm,
+    Constant,
+    Decide,
+    Done,
+    Failing,
+    Handoff,
+    Say,
+    State,
+    Transition,
+)
+from fsa_engine.domain.definition.task import Check, Likely, Slot, Task
+
+__all__ = [
+    "Act",
+    "Agent",
+    "Check",
+    "Closing",
+    "Collect",
+    "Confirm",
+    "Constant",
+    "Decide",
+    "Done",
+    "Escalation",
+    "Failing",
+    "Handoff",
+    "Likely",
+    "Limits",
+    "ResumePolicy",
+    "Say",
+    "Server",
+    "Slot",
+    "SmsText",
+    "State",
+    "Task",
+    "Texts",
+    "ToolRef",
+    "Transition",
+    "json_schema",
+]

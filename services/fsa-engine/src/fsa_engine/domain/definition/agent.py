@@ -1,0 +1,163 @@
+"""The agent: its manner, its tasks, its tools and its policies."""
+
+import hashlib
+from functools import cached_property
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import orjson
+from pydantic import Field, field_validator, model_validator
+
+from fsa_engine.domain.definition.base import Name, Part, Text
+from fsa_engine.domain.definition.task import Task
+from fsa_engine.domain.understanding.intents import IntentMatcher, LexicalMatcher
+
+
+class Closing(Part):
+    """How a conversation ends."""
+
+    offer: Text = "Is there anything else I can help you with?"
+    goodbye: Text = "Thank you for calling. Goodbye."
+
+
+class ResumePolicy(Part):
+    """How long unfinished business can be resumed."""
+
+    ttl_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 24
+
+
+class SmsText(Part):
+    """What is texted when a call drops. `{requests}` and `{was}` stand for what was open."""
+
+    on: Literal["unfinished", "lost_only", "never"] = "unfinished"
+    text: Annotated[str, Field(max_length=480)] = ""
+
+
+class Limits(Part):
+    """How often is asked again, and after which silence."""
+
+    no_match: Annotated[int, Field(ge=1, le=20)] = 3
+    no_input: Annotated[int, Field(ge=1, le=20)] = 3
+    no_input_ms: Annotated[int, Field(ge=0, le=120_000)] = 7000
+
+
+class Escalation(Part):
+    """The human behind the agent. `target`: tel: or sip: URI, empty = nobody."""
+
+    target: Annotated[str, Field(pattern=r"^((tel|sips?):.+)?$")] = ""
+    text: Text = "Let me put you through to a colleague."
+    unavailable: Text = "I'm sorry, none of my colleagues can take your call right now."
+
+
+class Server(Part):
+    """An MCP tool server: a command (stdio, run in the agent's folder) or a URL (streamable HTTP)."""
+
+    transport: Literal["stdio", "http"]
+    command: tuple[str, ...] = ()
+    url: str = ""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "Server":
+        if (self.transport == "stdio") != bool(self.command) or (self.transport == "http") != bool(self.url):
+            raise ValueError("stdio needs `command`, http needs `url`, and neither the other's")
+        return self
+
+
+class Lookup(Part):
+    """The tool that tells whether an uncertain write happened; arguments as in a state."""
+
+    tool: Name
+    arguments: dict[str, str] = Field(default_factory=dict)
+    happened: str = "result.found"
+
+
+class ToolRef(Part):
+    """A tool of a server. A write tool says how an uncertain call is settled; `key_argument` carries the key."""
+
+    server: Name
+    tool: str = ""
+    write: bool = False
+    settle: Literal["idempotent_by_key", "lookup", "once"] | None = None
+    key_argument: str = ""
+    lookup: Lookup | None = None
+    timeout_ms: Annotated[int, Field(ge=100, le=120_000)] = 5000
+
+
+class Texts(Part):
+    """What the conversation itself says; every one can be worded anew."""
+
+    welcome_back: Text = "Welcome back! We were {tasks}. Would you like to continue or start over?"
+    welcome_back_several: Text = "Welcome back! We were {tasks}. Which one would you like to go on with?"
+    welcome_back_done: Text = "Welcome back!"
+    continue_or_over: Text = "Would you like to continue, or start over?"
+    which_to_continue: Text = "Which one would you like to go on with: {tasks}?"
+    not_understood: Text = "Sorry, I didn't get that."
+    silence: Text = "Are you still there?"
+    still_working: Text = "I'm still working on that. One moment, please."
+    change: Text = "All right. What would you like to change?"
+    confirm_cancel: Text = "Shall I stop {tasks}?"
+    cancelled: Text = "All right, I've stopped that."
+    go_on: Text = "All right, let's go on."
+    back_to: Text = "Now, back to {tasks}."
+    choose: Text = "Would you like to {titles}?"
+    what_else: Text = "What can I do for you?"
+    too_many_retries: Text = "I'm sorry, I couldn't understand you well enough to finish this."
+    silent_goodbye: Text = "I can't hear you, so I'll hang up now. Goodbye."
+    say_yes_or_no: Text = "Please say yes or no."
+
+
+class Agent(Part):
+    """One voice agent, as written in its YAML file."""
+
+    version: Literal[1]
+    agent: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+    name: Text
+    language: str = "en-US"
+    time_zone: str = "UTC"
+    voice: str = ""
+    style: Literal["directed", "dialogue"] = "directed"
+    called_numbers: Annotated[tuple[str, ...], Field(min_length=1)]
+    persona: str = ""
+    vocabulary: tuple[str, ...] = ()
+    greeting: Text
+    help: Text
+    closing: Closing = Closing()
+    resume: ResumePolicy = ResumePolicy()
+    sms: SmsText = SmsText()
+    limits: Limits = Limits()
+    escalation: Escalation = Escalation()
+    texts: Texts = Texts()
+    none: tuple[str, ...] = ()
+    servers: dict[Name, Server] = Field(default_factory=dict)
+    tools: dict[Name, ToolRef] = Field(default_factory=dict)
+    tasks: Annotated[dict[Name, Task], Field(min_length=1)]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"unknown time zone {value!r}; use an IANA name such as Europe/Berlin") from error
+        return value
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which dates and times are meant."""
+        return ZoneInfo(self.time_zone)
+
+    @cached_property
+    def definition_hash(self) -> str:
+        """SHA-256 of the definition's canonical JSON, hexadecimal."""
+        canonical = orjson.dumps(self.model_dump(mode="json", by_alias=True), option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(canonical).hexdigest()
+
+    @cached_property
+    def matcher(self) -> IntentMatcher:
+        """Tells tasks apart by their example phrases."""
+        return LexicalMatcher({name: (task.title, *task.examples) for name, task in self.tasks.items()}, self.none)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of an agent file."""
+    return Agent.model_json_schema(by_alias=True)

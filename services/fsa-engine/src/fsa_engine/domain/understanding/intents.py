@@ -1,0 +1,96 @@
+"""Which task an utterance asks for, from example phrases: a port, and a deterministic lexical matcher.
+
+Scores of unrelated sentences can be high, so the margin to the next best task decides, never the score alone.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fsa_engine.domain.understanding.words import tokens_of
+
+_STOP = {
+    "i", "i'd", "i'm", "i'll", "a", "an", "the", "to", "for", "of", "my", "me", "please", "like", "would", "want", "need", "can",
+    "could", "you", "we", "is", "it", "that", "and", "do", "hi", "hello", "um", "uh", "yes", "yeah", "okay", "ok", "on", "at",
+    "in", "this", "with", "have", "got", "so", "just", "well", "be", "will", "was", "are", "am", "there", "some", "up", "get",
+    "going", "wanna", "gonna", "let", "let's", "also", "then", "now", "no", "actually", "hey", "good", "morning", "afternoon",
+    "evening", "how", "what", "your", "today", "tomorrow", "one", "something", "someone",
+}  # fmt: skip
+ACCEPT = 0.55
+"""Score below which a task is not taken without asking."""
+CONSIDER = 0.30
+"""Score below which a task is not even asked about."""
+MARGIN = 0.12
+"""How far the best must be ahead of the next."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """The decision. `task`: clear winner or ""; `close`: names of those between which the caller must choose."""
+
+    task: str = ""
+    close: tuple[str, ...] = ()
+    scores: tuple[tuple[str, float], ...] = ()
+
+    def score(self, task: str) -> float:
+        """Return a task's score, 0 to 1."""
+        return dict(self.scores).get(task, 0.0)
+
+
+class IntentMatcher(ABC):
+    """Tells which task an utterance asks for. An implementation must be pure to be used inside a step."""
+
+    @abstractmethod
+    def match(self, text: str, among: Sequence[str] = ()) -> Match:
+        """Match against all tasks, or only `among` (then a weaker sign is enough)."""
+
+
+class LexicalMatcher(IntentMatcher):
+    """Compares words, weighted by how few tasks use them."""
+
+    def __init__(self, examples: Mapping[str, Sequence[str]], none: Sequence[str] = ()) -> None:
+        self._examples = {name: [_stems(text) for text in texts] for name, texts in examples.items()}
+        self._none = [_stems(text) for text in none]
+        groups = [set().union(*sets) for sets in (*self._examples.values(), self._none) if sets]
+        seen = Counter(stem for group in groups for stem in group)
+        self._weight = {stem: 0.35 + math.log((1 + len(groups)) / count) for stem, count in seen.items()}
+
+    def match(self, text: str, among: Sequence[str] = ()) -> Match:
+        """Score every task by its nearest example and decide by margin."""
+        said = _stems(text)
+        names = [name for name in self._examples if not among or name in among]
+        scores = {name: max((self._score(said, example) for example in self._examples[name]), default=0.0) for name in names}
+        none = max((self._score(said, example) for example in self._none), default=0.0)
+        ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+        listed = tuple((name, round(score, 3)) for name, score in ranked)
+        best = ranked[0][1] if ranked else 0.0
+        second = ranked[1][1] if len(ranked) > 1 else 0.0
+        floor = 0.1 if among else ACCEPT
+        if best < (0.1 if among else CONSIDER) or (none >= best and not among):
+            return Match(scores=listed)
+        if best >= floor and best - second >= (0.02 if among else MARGIN) and (among or best - none >= MARGIN):
+            return Match(ranked[0][0], (), listed)
+        return Match("", tuple(name for name, score in ranked if score > best - MARGIN and score >= CONSIDER), listed)
+
+    def _score(self, said: frozenset[str], example: frozenset[str]) -> float:
+        if not said or not example:
+            return 0.0
+        common = sum(self._weight.get(stem, 0.0) for stem in said & example)
+        wanted = sum(self._weight[stem] for stem in example)
+        spoken = sum(self._weight.get(stem, 0.2) for stem in said)
+        return 0.7 * common / wanted + 0.3 * common / spoken
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(_stem(token) for token in tokens_of(text) if token not in _STOP and not token.isdecimal())
+
+
+def _stem(token: str) -> str:
+    token = token.split("'")[0] if token.endswith("'s") else token
+    for ending in ("ments", "ings", "ment", "ing", "ions", "ion", "ed", "es", "s", "e"):
+        if token.endswith(ending) and len(token) - len(ending) >= 4:
+            token = token[: -len(ending)]
+            break
+    return token[:-1] if len(token) > 3 and token[-1] == token[-2] else token

@@ -1,0 +1,119 @@
+"""Speech to tokens: lower case, no punctuation, clock times and ordinals kept whole, number words left as words."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+MAX_TOKENS = 400
+"""Longer utterances are cut: nobody answers a question in more words, and parsing stays linear."""
+
+_MERIDIEM = re.compile(r"(?<=[\d\w])\s*\b([ap])\s*\.\s*m\b\.?", re.IGNORECASE)
+_GLUED_MERIDIEM = re.compile(r"(\d)\s*([ap])\s*\.?\s*m\b\.?")
+_TOKEN = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}[:.]\d{2}(?!\d)|\d{1,2}/\d{1,2}(?:/\d{2,4})?|\d+(?:st|nd|rd|th)\b|\d+|[^\W\d_]+(?:'[a-z]+)?")
+_SPELLINGS = {
+    "to-morrow": "tomorrow",
+    "to morrow": "tomorrow",
+    "good-by ": "goodbye ",
+    "good bye": "goodbye",
+    "good-bye": "goodbye",
+    "o'clock": "oclock",
+    "o clock": "oclock",
+    "wensday": "wednesday",
+    "all right": "alright",
+    "can not": "cannot",
+}
+
+UNITS = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
+    "seventeen": 17, "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
+TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}  # noqa: E501  # fmt: skip
+ORDINALS = {
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
+    "tenth": 10, "eleventh": 11, "twelfth": 12, "thirteenth": 13, "fourteenth": 14, "fifteenth": 15, "sixteenth": 16,
+    "seventeenth": 17, "eighteenth": 18, "nineteenth": 19, "twentieth": 20, "thirtieth": 30,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A value found in tokens[start:end]. `plain`: recognisable as its type even where nobody asked for one."""
+
+    value: Any
+    start: int
+    end: int
+    plain: bool = True
+
+
+def tokens_of(text: str) -> tuple[str, ...]:
+    """Split speech, as recognisers write it, into tokens."""
+    text = unicodedata.normalize("NFKC", text[:4000]).lower().replace("’", "'").replace("‘", "'")
+    for written, meant in _SPELLINGS.items():
+        text = text.replace(written, meant)
+    text = _GLUED_MERIDIEM.sub(r"\1 \2m ", text)
+    text = _MERIDIEM.sub(r" \1m ", text)
+    return tuple(_TOKEN.findall(text))[:MAX_TOKENS]
+
+
+def cardinal(tokens: tuple[str, ...], at: int) -> tuple[int, int] | None:
+    """Read a number below a hundred (or any digits) at a position; return it and the position after it."""
+    if at >= len(tokens):
+        return None
+    word = tokens[at]
+    if word.isdecimal():
+        return (int(word), at + 1) if len(word) <= 12 else None
+    if word in UNITS:
+        return UNITS[word], at + 1
+    if word in TENS:
+        unit = UNITS.get(tokens[at + 1], 0) if at + 1 < len(tokens) else 0
+        return (TENS[word] + unit, at + 2) if 0 < unit < 10 else (TENS[word], at + 1)
+    return None
+
+
+def ordinal(tokens: tuple[str, ...], at: int) -> tuple[int, int] | None:
+    """Read "3rd", "third" or "twenty first" at a position; return the number and the position after it."""
+    if at >= len(tokens):
+        return None
+    word = tokens[at]
+    if word[:1].isdecimal() and word[-2:] in {"st", "nd", "rd", "th"}:
+        return (int(word[:-2]), at + 1) if len(word) <= 4 else None
+    if word in ORDINALS:
+        return ORDINALS[word], at + 1
+    if word in TENS and at + 1 < len(tokens) and 0 < ORDINALS.get(tokens[at + 1], 0) < 10:
+        return TENS[word] + ORDINALS[tokens[at + 1]], at + 2
+    return None
+
+
+def large_number(tokens: tuple[str, ...], at: int) -> tuple[int, int] | None:
+    """Read a whole number with hundreds and thousands at a position."""
+    total, group, end, seen = 0, 0, at, False
+    while end < len(tokens):
+        word = tokens[end]
+        found = cardinal(tokens, end)
+        if found:
+            if seen and group % 100:
+                break
+            group, end, seen = group + found[0], found[1], True
+        elif word == "hundred":
+            group, end, seen = max(group, 1) * 100, end + 1, True
+        elif word in {"thousand", "million"}:
+            total += max(group, 1) * (1000 if word == "thousand" else 1_000_000)
+            group, end, seen = 0, end + 1, True
+        elif word == "and" and seen and cardinal(tokens, end + 1):
+            end += 1
+        else:
+            break
+    return (total + group, end) if seen else None
+
+
+def phrase_at(tokens: tuple[str, ...], at: int, phrase: str) -> int:
+    """Return the position after a phrase of space-separated words at a position, or 0."""
+    words = tuple(phrase.split())
+    return at + len(words) if tokens[at : at + len(words)] == words else 0
+
+
+def find_phrase(tokens: tuple[str, ...], phrase: str) -> int:
+    """Return where a phrase begins, or -1."""
+    return next((i for i in range(len(tokens)) if phrase_at(tokens, i, phrase)), -1)
