@@ -52,7 +52,7 @@ def _route_standard_library(shared: list[Processor], level: str, fmt: LogFormat)
     render: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if fmt is LogFormat.JSON
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [_console()]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -66,6 +66,11 @@ def _route_standard_library(shared: list[Processor], level: str, fmt: LogFormat)
     root.setLevel(level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _console() -> structlog.dev.ConsoleRenderer:
+    # The default formatter prints local variables, and those hold what callers say.
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
 
 
 def _add_trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -83,3 +88,16 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 def bound(**fields: Any) -> AbstractContextManager[None]:
     """Put fields (call_id, session_id) on every line logged inside, also by tasks started inside."""
     return structlog.contextvars.bound_contextvars(**{name: value for name, value in fields.items() if value})
+
+
+if not structlog.is_configured():
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            _console(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

@@ -6,6 +6,7 @@ from collections import deque
 from chassis.bus import Headers, InboxHandler, Subscription
 from chassis.bus_inprocess.faults import Faults
 from chassis.bus_metrics import HANDLER_ERRORS, UNHEARD
+from chassis.bus_records import Item, join
 from chassis.logging import get_logger
 
 _log = get_logger(__name__)
@@ -20,7 +21,7 @@ class Inbox:
         self._topic = topic
         self._faults = faults
         self._loop = asyncio.get_running_loop()
-        self._pending: deque[tuple[bytes, Headers]] = deque()
+        self._pending: deque[Item] = deque()
         self._with_headers = False
         self._due = False
         self._listeners: list[_Listener] = []
@@ -85,20 +86,3 @@ class _Listener(Subscription):
     async def close(self) -> None:
         if self in self._listeners:
             self._listeners.remove(self)
-
-
-def join(items: deque[tuple[bytes, Headers]]) -> list[tuple[bytes, Headers]]:
-    """Return items as records, in order: neighbours without headers joined, those with headers each alone."""
-    records: list[tuple[bytes, Headers]] = []
-    plain: list[bytes] = []
-    for item, headers in items:
-        if not headers:
-            plain.append(item)
-            continue
-        if plain:
-            records.append((b"".join(plain), ()))
-            plain = []
-        records.append((item, headers))
-    if plain:
-        records.append((b"".join(plain), ()))
-    return records
