@@ -1,0 +1,35 @@
+"""Records as the API shows them."""
+
+from opusagent.session.v1 import session_pb2 as api
+from opusagent.session.v1 import state_pb2 as state
+from session.domain import drops
+
+
+def session_view(session: state.SessionRecord, now: int) -> api.SessionView:
+    """Return what others see of a session."""
+    live = drops.live_call(session)
+    return api.SessionView(
+        session_id=session.session_id,
+        caller=session.caller,
+        callee=session.callee,
+        business=session.business,
+        live_call_id=live.info.call_id if live else "",
+        resumable_until_ms=session.resumable_until_ms if drops.resumable(session, now) else 0,
+        created_at_ms=session.created_at_ms,
+    )
+
+
+def call_view(known: state.CallRecord) -> api.FindCallResponse:
+    """Return what others see of a call."""
+    return api.FindCallResponse(call=known.info, route=known.route, live=not known.ended)
+
+
+def task_view(session: state.SessionRecord) -> api.LoadTaskResponse:
+    """Return what the engine resumes from."""
+    return api.LoadTaskResponse(
+        version=session.version,
+        snapshot=session.snapshot,
+        undelivered=session.undelivered,
+        open_intents=session.open_intents,
+        audit_index=session.audit_index,
+    )
