@@ -17,10 +17,11 @@ from dataclasses import dataclass
 import anyio
 import mcp_types as types
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from chassis.logging import get_logger
 from mcp import StdioServerParameters
 from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
+
+from chassis.logging import get_logger
 
 RESULT_TOO_LARGE = -32050
 """JSON-RPC error code of an answer that was thrown away for its size; from the range left to implementations."""

@@ -15,11 +15,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
-from chassis.logging import get_logger
-from chassis.retry import Backoff
 from mcp import Client, MCPError, StdioServerParameters
 from mcp_types import CallToolResult, RequestParamsMeta, TextContent, Tool
 
+from chassis.logging import get_logger
+from chassis.retry import Backoff
 from fsa_engine.adapters.mcp_stdio import RESULT_TOO_LARGE, StdioServer
 from fsa_engine.metrics import TOOL_SERVER_RESTARTS, TOOL_SERVERS_UP
 

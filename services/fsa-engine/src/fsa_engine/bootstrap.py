@@ -1,0 +1,115 @@
+"""The composition root of the engine, the same for production, one process and tests."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from chassis.bus import FSA_INBOX, Bus, Subscription
+from chassis.facts import FactLog
+from chassis.heads import Gate
+from chassis.ids import Clock, now_ms
+from chassis.leases import SlotLease
+from chassis.lifecycle import Service
+from chassis.logging import get_logger
+from fsa_engine.adapters.mcp_tools import Limits, ToolServers
+from fsa_engine.adapters.relay_post import RelayPost
+from fsa_engine.adapters.session_store import SessionStore
+from fsa_engine.catalog import AgentCatalog
+from fsa_engine.conversation import Ports
+from fsa_engine.conversations import Conversations, IdleLimits
+from fsa_engine.handlers import SERVICE, InboxReader
+from fsa_engine.intents import IntentRunner
+from fsa_engine.settings import EngineSettings
+from opusagent.session.v1.session_pb2 import ROLE_ENGINE
+
+if TYPE_CHECKING:
+    from opusagent.session.v1.session_pb2_grpc import SessionServiceAsyncStub
+
+_log = get_logger(__name__)
+
+
+class EngineApp(Service):
+    """The engine: takes a slot, reads its inbox, steps conversations."""
+
+    name = SERVICE
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        bus: Bus,
+        session: "SessionServiceAsyncStub",
+        catalog: AgentCatalog,
+        clock: Clock,
+    ) -> None:
+        self.catalog = catalog
+        self._settings = settings
+        self._bus = bus
+        self._facts = FactLog(bus, SERVICE, clock)
+        retry = (settings.session_retry_first_seconds, settings.session_retry_longest_seconds)
+        store = SessionStore(session, *retry, asyncio.sleep)
+        ports = Ports(store, RelayPost(bus), catalog, IntentRunner(self._facts, clock))
+        idle = IdleLimits(settings.session_idle_seconds, settings.session_abandoned_seconds)
+        self.conversations = Conversations(ports, idle)
+        self.lease = SlotLease(
+            session,
+            ROLE_ENGINE,
+            settings.holder,
+            lambda: self.conversations.live_calls,
+            settings.capacity,
+            on_lost=self._lost,
+        )
+        self._subscription: Subscription | None = None
+        self._started = False
+
+    async def start(self) -> None:
+        """Load the agents, connect their tools, take a slot and read its inbox."""
+        await self.catalog.start()
+        await self.lease.start()
+        reader = InboxReader(self.conversations, Gate(SERVICE))
+        self._subscription = await self._bus.listen(FSA_INBOX, self.lease.slot, reader)
+        await self.lease.mark_ready()
+        self._started = True
+
+    async def drain(self) -> None:
+        """Take no new calls; returns when the last one has ended and all is saved."""
+        await self.lease.drain()
+        await self.conversations.drained()
+
+    async def stop(self) -> None:
+        """Save what was accepted, leave running intents open in the session, end the tool servers."""
+        self._started = False
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            await subscription.close()
+        await self.conversations.stop(self._settings.stop_seconds)
+        await self.catalog.stop()
+        await self.lease.stop()
+        await self._facts.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it would serve a call now."""
+        return self._started and not self.lease.lost and self._bus.healthy
+
+    async def _lost(self) -> None:
+        """Another process has the slot: stop reading what is meant for it."""
+        self._started = False
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            await subscription.close()
+
+
+def catalog(settings: EngineSettings) -> AgentCatalog:
+    """Return the catalog of the configured agents, not yet loaded."""
+    limits = Limits(settings.tool_connect_seconds, settings.tool_result_bytes)
+    return AgentCatalog(settings.agent_folders, settings.default_agent, ToolServers(limits), settings.tool_environment)
+
+
+def build(
+    settings: EngineSettings,
+    bus: Bus,
+    session: "SessionServiceAsyncStub",
+    agents: AgentCatalog | None = None,
+    clock: Clock = now_ms,
+) -> EngineApp:
+    """Wire the engine. The bus is started and stopped by whoever made it."""
+    return EngineApp(settings, bus, session, agents or catalog(settings), clock)

@@ -1,0 +1,164 @@
+"""The agents of this process: read from folders, checked against their tools, chosen by the called number.
+
+A definition that is broken, or whose tools are missing or of another shape, is reported and not served; the others
+are. A conversation keeps the definition it began with, by hash, even when the folder holds a newer one by now.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from chassis.logging import get_logger
+from chassis.retry import Backoff
+from fsa_engine.adapters.mcp_tools import ServerSpec, ToolServer, ToolServers
+from fsa_engine.domain.definition import Agent
+from fsa_engine.domain.loading import load_agent
+from fsa_engine.metrics import AGENTS, AGENTS_BROKEN
+from fsa_engine.tool_check import tool_problems
+
+AGENT_FILE = "agent.yaml"
+_log = get_logger(__name__)
+
+
+@dataclass(eq=False)
+class ServedAgent:
+    """A definition, its folder and its tool servers. Served for new calls once `problems` is empty."""
+
+    agent: Agent
+    folder: Path
+    servers: Mapping[str, ToolServer]
+    problems: Sequence[str] = ("its tools have not been checked yet",)
+
+    def server(self, name: str) -> ToolServer:
+        """Return a tool server by the definition's name for it; KeyError when there is none."""
+        return self.servers[name]
+
+    async def check(self) -> None:
+        """Compare the definition with what its tool servers offer; sets `problems`."""
+        problems: list[str] = []
+        for name, server in self.servers.items():
+            try:
+                tools = await server.tools()
+            except TimeoutError:
+                problems.append(f"tool server {name}: {server.problem}")
+                continue
+            problems += tool_problems(self.agent, name, tools)
+        self.problems = problems
+
+
+@dataclass
+class AgentCatalog:
+    """All agents of the configured folders. `start` before anything else; `load` again after a change."""
+
+    folders: Sequence[Path]
+    default: str
+    tool_servers: ToolServers
+    environment: Mapping[str, str] = field(default_factory=dict)
+    broken: dict[Path, str] = field(default_factory=dict)
+    _current: dict[str, ServedAgent] = field(default_factory=dict)
+    _by_hash: dict[str, ServedAgent] = field(default_factory=dict)
+    _checks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def start(self) -> None:
+        """Load every agent and check its tools once; what is not right is tried again in the background."""
+        await self.load()
+
+    async def load(self) -> None:
+        """Read the folders (again). A new version of an agent takes new calls once its tools were checked."""
+        found = await asyncio.to_thread(find_agents, self.folders)
+        if not found:
+            _log.error("no agent was found", folders=[str(folder) for folder in self.folders])
+        self.broken = {}
+        fresh = [served for path in found if (served := await self._read(path)) is not None]
+        await asyncio.gather(*(self._check(served) for served in fresh))
+        self._count()
+
+    async def stop(self) -> None:
+        """End the checks and the tool servers."""
+        checks = list(self._checks.values())
+        for check in checks:
+            check.cancel()
+        await asyncio.gather(*checks, return_exceptions=True)
+        self._checks.clear()
+        await self.tool_servers.stop()
+
+    def find(self, definition_hash: str, callee: str) -> ServedAgent | None:
+        """Return the definition a conversation began with, or else the one for the called number, if any."""
+        return self._by_hash.get(definition_hash) or self.for_callee(callee)
+
+    def for_callee(self, callee: str) -> ServedAgent | None:
+        """Return who answers a number: who names it, else the default agent, else a pattern that fits, else none."""
+        agents = [served for served in self._current.values() if not served.problems]
+        for served in agents:
+            if callee in served.agent.called_numbers:
+                return served
+        if self.default:
+            return next((served for served in agents if served.agent.agent == self.default), None)
+        fitting = (s for s in agents if any(fnmatchcase(callee, number) for number in s.agent.called_numbers))
+        return next(fitting, agents[0] if len(agents) == 1 else None)
+
+    @property
+    def problems(self) -> dict[str, list[str]]:
+        """Why agents are not served, by name or file."""
+        unready = {name: list(served.problems) for name, served in self._current.items() if served.problems}
+        return unready | {str(path): [why] for path, why in self.broken.items()}
+
+    async def _read(self, path: Path) -> ServedAgent | None:
+        try:
+            agent = await asyncio.to_thread(load_agent, path)
+        except Exception as error:
+            self.broken[path] = str(error)
+            _log.error("an agent's definition is broken and not served", file=str(path), problem=str(error))
+            return None
+        known = self._by_hash.get(agent.definition_hash)
+        if known is not None:
+            self._current[agent.agent] = known
+            return None
+        servers = {name: self.tool_servers.get(self._spec(agent, name, path.parent)) for name in agent.servers}
+        return ServedAgent(agent, path.parent, servers)
+
+    def _spec(self, agent: Agent, name: str, folder: Path) -> ServerSpec:
+        server = agent.servers[name]
+        return ServerSpec(name, folder.resolve(), server.command, server.url, tuple(sorted(self.environment.items())))
+
+    async def _check(self, served: ServedAgent) -> None:
+        await served.check()
+        self._admit(served)
+        if served.problems:
+            name = served.agent.definition_hash
+            self._checks[name] = asyncio.create_task(self._check_again(served), name=f"check-{served.agent.agent}")
+
+    async def _check_again(self, served: ServedAgent) -> None:
+        backoff = Backoff(1.0, 30.0)
+        while served.problems:
+            await backoff.wait()
+            await served.check()
+        self._admit(served)
+        self._count()
+
+    def _admit(self, served: ServedAgent) -> None:
+        """Let it take new calls, unless its tools are wrong and an older version can."""
+        name = served.agent.agent
+        if served.problems:
+            _log.error("an agent is not served", agent=name, problems=list(served.problems))
+        else:
+            _log.info("an agent is served", agent=name, definition=served.agent.definition_hash[:12])
+        older = self._current.get(name)
+        if older is None or older.problems or not served.problems:
+            self._current[name] = served
+        self._by_hash[served.agent.definition_hash] = served
+
+    def _count(self) -> None:
+        AGENTS.set(sum(1 for served in self._current.values() if not served.problems))
+        AGENTS_BROKEN.set(len(self.problems))
+
+
+def find_agents(folders: Sequence[Path]) -> list[Path]:
+    """Return the definition files in folders that are agents or hold agents, sorted."""
+    found: set[Path] = set()
+    for folder in folders:
+        own = folder / AGENT_FILE
+        found.update([own] if own.is_file() else folder.glob(f"*/{AGENT_FILE}"))
+    return sorted(found)

@@ -1,0 +1,267 @@
+"""One session's conversation: its events one at a time, in order, each a saved step before anything follows from it.
+
+    event -> load (once, then held in memory) -> step -> SaveTask -> post outputs, start intents
+
+What was not saved was not done: outputs are posted and intents started only from what SaveTask answered. A step that
+another engine overtook (ABORTED) is computed again from what is saved now. While session cannot be reached, the event
+waits in its place and later ones behind it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from opentelemetry.context import Context
+
+from chassis import logging, tracing
+from chassis.logging import get_logger
+from chassis.rpc import RpcError, StatusCode
+from fsa_engine import opening, wire
+from fsa_engine.adapters.relay_post import Line, RelayPost
+from fsa_engine.adapters.session_store import SessionStore
+from fsa_engine.catalog import AgentCatalog, ServedAgent
+from fsa_engine.domain.events import CallClosed, Event, Opened, ToolReturned
+from fsa_engine.domain.snapshot import Snapshot, SnapshotError
+from fsa_engine.domain.step import step
+from fsa_engine.intents import IntentRunner
+from fsa_engine.metrics import CONFLICTS, EVENTS, EVENTS_DROPPED, EVENTS_REPEATED, STEP_SECONDS
+from opusagent.dialogue.v1.plan_pb2 import Style
+from opusagent.media.v1.inbox_pb2 import PlanReady
+from opusagent.session.v1.session_pb2 import Intent, LoadTaskResponse, SaveTaskResponse
+
+CONFLICT_LIMIT = 10
+"""Conflicts in a row after which an event is given up: two engines that both serve the session, which only session
+can end."""
+
+_log = get_logger(__name__)
+
+
+class NoAgent(Exception):
+    """No definition can serve the conversation; the message says why, for the operator."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """An event to be stepped. `line`: the call it came from; None for results of intents.
+
+    `answer`: the relay waits for outputs, even for none. `plan_styles`: it is a plan request; what the relay can do.
+    """
+
+    event: Event
+    line: Line | None = None
+    answer: bool = False
+    plan_styles: tuple[Style, ...] | None = None
+    trace: Context | None = None
+
+
+@dataclass
+class _State:
+    """What is held in memory of the session: exactly what is saved as `version`."""
+
+    snapshot: Snapshot
+    version: int
+    agent: ServedAgent | None
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What a conversation works with."""
+
+    store: SessionStore
+    post: RelayPost
+    catalog: AgentCatalog
+    runner: IntentRunner
+    step_seconds: Callable[[], float] = time.perf_counter
+
+
+class Conversation:
+    """The events of one session. `submit` from the event loop; `run` is its one worker.
+
+    `changed` is called whenever an event has been dealt with.
+    """
+
+    def __init__(self, session_id: str, ports: Ports, changed: Callable[[], None]) -> None:
+        self.session_id = session_id
+        self.line: Line | None = None
+        self._ports = ports
+        self._changed = changed
+        self._jobs: asyncio.Queue[Job] = asyncio.Queue()
+        self._unfinished = 0
+        self._state: _State | None = None
+        self._generation = 1
+        self._intents: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether an event waits or is being stepped, or an intent is being carried out."""
+        return self._unfinished > 0 or bool(self._intents)
+
+    @property
+    def pending_events(self) -> int:
+        """Events not yet saved."""
+        return self._unfinished
+
+    def submit(self, job: Job) -> None:
+        """Take an event in."""
+        if job.line is not None and job.answer:
+            self._ports.post.accepted(job.line, self._generation, job.event.event_id)
+        self._unfinished += 1
+        self._jobs.put_nowait(job)
+
+    async def run(self, idle_seconds: Callable[[], float]) -> None:
+        """Step events until none came, and nothing went on, for as long as `idle_seconds` says."""
+        while True:
+            try:
+                async with asyncio.timeout(idle_seconds()):
+                    job = await self._jobs.get()
+            except TimeoutError:
+                if self.busy:
+                    continue
+                return
+            try:
+                await self._take(job)
+            finally:
+                self._unfinished -= 1
+                self._changed()
+
+    async def stop(self) -> None:
+        """Give running intents up; they stay open in the session, for the next engine to settle."""
+        running = list(self._intents.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _take(self, job: Job) -> None:
+        kind = type(job.event).__name__
+        EVENTS.labels(kind).inc()
+        self._follow(job.line)
+        call_id = self.line.call_id if self.line else ""
+        started = self._ports.step_seconds()
+        with logging.bound(call_id=call_id, session_id=self.session_id), tracing.span(f"fsa {kind}", job.trace):
+            try:
+                await (self._open(job) if job.plan_styles is not None else self._step(job))
+            except NoAgent as error:
+                self._drop(job, "no_agent", str(error))
+            except RpcError as error:
+                self._drop(job, error.code.name.lower(), error.message)
+            except SnapshotError as error:
+                self._drop(job, "snapshot", str(error))
+            except Exception:
+                _log.exception("an event could not be stepped", kind=kind)
+                self._drop(job, "defect", "the agent failed")
+        STEP_SECONDS.observe(self._ports.step_seconds() - started)
+        if isinstance(job.event, CallClosed):
+            self._hang_up(job.line)
+        if isinstance(job.event, ToolReturned):
+            self._intents.pop(job.event.intent_id, None)
+
+    def _follow(self, line: Line | None) -> None:
+        """Answer where the newest relay of the newest call is."""
+        if line is None:
+            return
+        held = self.line
+        if held is None or held.call_id != line.call_id or held.relay_generation <= line.relay_generation:
+            self.line = line
+
+    def _hang_up(self, line: Line | None) -> None:
+        if line is not None:
+            self._ports.post.forget(line.call_id)
+        if line is not None and self.line is not None and self.line.call_id == line.call_id:
+            self.line = None
+
+    def _drop(self, job: Job, reason: str, why: str) -> None:
+        EVENTS_DROPPED.labels(reason).inc()
+        _log.error("an event was dropped", kind=type(job.event).__name__, reason=reason, why=why)
+        self._state = None
+        if self.line is None or not job.answer:
+            return
+        if job.plan_styles is not None:
+            self._ports.post.plan(self.line, self._generation, PlanReady(error=why))
+        else:
+            self._ports.post.outputs(self.line, self._generation, job.event.event_id, ())
+
+    async def _step(self, job: Job) -> None:
+        saved = await self._save(job)
+        if self.line is not None and (saved.outputs or job.answer):
+            self._ports.post.outputs(self.line, self._generation, job.event.event_id, saved.outputs)
+
+    async def _open(self, job: Job) -> None:
+        """Step the opening of a call and answer with the plan; what the outbox held before is said too."""
+        assert isinstance(job.event, Opened)
+        before = await self._load(job.event)
+        saved = await self._save(job)
+        state = await self._loaded(job.event)
+        assert state.agent is not None
+        to_say, stale = opening.outputs(job.event.call_id, before.undelivered, saved)
+        if self.line is not None:
+            plan = opening.plan(state.agent, job.plan_styles or ())
+            ready = opening.ready(plan, job.event.event_id, to_say)
+            self._ports.post.plan(self.line, self._generation, ready)
+        if stale:
+            await self._ports.store.mark_delivered(self.session_id, stale)
+
+    async def _save(self, job: Job) -> SaveTaskResponse:
+        """Step the event from what is saved, and save that. Raises NoAgent, RpcError, SnapshotError."""
+        for _ in range(CONFLICT_LIMIT):
+            state = await self._loaded(job.event)
+            if state.agent is None:
+                raise NoAgent("no agent is defined for this call")
+            made = step(state.agent.agent, state.snapshot, job.event)
+            call_id = self.line.call_id if self.line else state.snapshot.call.call_id
+            request = wire.save_request(self.session_id, call_id, job.event, state.version, made)
+            try:
+                saved = await self._ports.store.save(request)
+            except RpcError as error:
+                if error.code is not StatusCode.ABORTED:
+                    raise
+                CONFLICTS.inc()
+                self._state = None
+                continue
+            await self._saved(saved, _State(made.snapshot, saved.version, state.agent))
+            return saved
+        raise RpcError(StatusCode.ABORTED, "other engines keep saving this session")
+
+    async def _saved(self, saved: SaveTaskResponse, state: _State) -> None:
+        if saved.repeated:
+            EVENTS_REPEATED.inc()
+            self._state = None
+            await self._loaded(None)
+            return
+        self._state = state
+        for intent in saved.intents:
+            self._start(intent, state.agent, recovered=False)
+
+    async def _loaded(self, event: Event | None) -> _State:
+        if self._state is None:
+            await self._load(event)
+        assert self._state is not None
+        return self._state
+
+    async def _load(self, event: Event | None) -> LoadTaskResponse:
+        """Read the session as it is saved, and settle what it left undone."""
+        loaded = await self._ports.store.load(self.session_id)
+        snapshot = Snapshot.from_bytes(loaded.snapshot)
+        callee = event.callee if isinstance(event, Opened) else snapshot.call.callee
+        agent = (
+            self._ports.catalog.find(snapshot.definition_hash, callee)
+            if loaded.version or isinstance(event, Opened)
+            else None
+        )
+        self._state = _State(snapshot, loaded.version, agent)
+        self._generation = max(self._generation, loaded.version + 1)
+        for intent in loaded.open_intents:
+            self._start(intent, agent, recovered=True)
+        return loaded
+
+    def _start(self, intent: Intent, agent: ServedAgent | None, *, recovered: bool) -> None:
+        if intent.intent_id in self._intents or agent is None:
+            return
+        work = self._carry_out(intent, agent, recovered=recovered)
+        self._intents[intent.intent_id] = asyncio.create_task(work, name=f"intent-{intent.intent_id}")
+
+    async def _carry_out(self, intent: Intent, agent: ServedAgent, *, recovered: bool) -> None:
+        """Carry an intent out and take its result in; it counts as running until that is saved."""
+        call_id = self.line.call_id if self.line else ""
+        result = await self._ports.runner.run(agent.server, self.session_id, call_id, intent, recovered=recovered)
+        self.submit(Job(event=result))

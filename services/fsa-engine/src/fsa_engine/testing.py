@@ -1,0 +1,94 @@
+"""Fakes of what the engine talks to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chassis.rpc import RpcError, StatusCode
+from opusagent.fsa.v1.fsa_pb2 import Output
+from opusagent.session.v1 import session_pb2 as pb
+
+
+@dataclass
+class SavedSession:
+    """What session keeps of one session's engine."""
+
+    version: int = 0
+    snapshot: bytes = b""
+    undelivered: list[Output] = field(default_factory=list)
+    open_intents: dict[str, pb.Intent] = field(default_factory=dict)
+    audit: list[str] = field(default_factory=list)
+    saves: dict[str, pb.SaveTaskRequest] = field(default_factory=dict)
+
+
+class FakeSession:
+    """The part of the session service that an engine uses, in memory; use it through `chassis.rpc.direct`.
+
+    `fault` is called with each request before it is served and may raise an RpcError; `after_save` is called with each
+    save after it was made, and may raise too: the answer is lost, the save is not.
+    """
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, SavedSession] = {}
+        self.fault: Callable[[Any], None] = lambda request: None
+        self.after_save: Callable[[Any], None] = lambda request: None
+        self.leases: dict[str, int] = {}
+        self.ready: set[str] = set()
+        self.draining: set[str] = set()
+
+    def session(self, session_id: str) -> SavedSession:
+        """Return what is kept of a session."""
+        return self.sessions.setdefault(session_id, SavedSession())
+
+    async def LeaseSlot(self, request: pb.LeaseSlotRequest, context: Any) -> pb.LeaseSlotResponse:  # noqa: D102
+        slot = self.leases.setdefault(request.holder, len(self.leases))
+        if request.ready:
+            self.ready.add(request.holder)
+        if request.draining:
+            self.draining.add(request.holder)
+        return pb.LeaseSlotResponse(slot=slot, ttl_ms=60_000)
+
+    async def ReleaseSlot(self, request: pb.ReleaseSlotRequest, context: Any) -> pb.ReleaseSlotResponse:  # noqa: D102
+        self.ready.discard(request.holder)
+        return pb.ReleaseSlotResponse()
+
+    async def LoadTask(self, request: pb.LoadTaskRequest, context: Any) -> pb.LoadTaskResponse:  # noqa: D102
+        self.fault(request)
+        kept = self.session(request.session_id)
+        return pb.LoadTaskResponse(
+            version=kept.version,
+            snapshot=kept.snapshot,
+            undelivered=kept.undelivered,
+            open_intents=kept.open_intents.values(),
+            audit_index=len(kept.audit),
+        )
+
+    async def SaveTask(self, request: pb.SaveTaskRequest, context: Any) -> pb.SaveTaskResponse:  # noqa: D102
+        self.fault(request)
+        kept = self.session(request.session_id)
+        first = kept.saves.get(request.event_id)
+        if first is not None:
+            return pb.SaveTaskResponse(
+                version=kept.version, repeated=True, outputs=first.outputs, intents=first.intents
+            )
+        if request.expected_version != kept.version:
+            raise RpcError(StatusCode.ABORTED, f"the version is {kept.version}")
+        self._keep(kept, request)
+        self.after_save(request)
+        return pb.SaveTaskResponse(version=kept.version, outputs=request.outputs, intents=request.intents)
+
+    def _keep(self, kept: SavedSession, request: pb.SaveTaskRequest) -> None:
+        kept.version += 1
+        kept.snapshot = request.snapshot
+        kept.undelivered.extend(request.outputs)
+        kept.audit.extend(record.record_json for record in request.audit)
+        kept.open_intents.update({intent.intent_id: intent for intent in request.intents})
+        for intent_id in request.settled_intents:
+            kept.open_intents.pop(intent_id, None)
+        kept.saves[request.event_id] = request
+
+    async def MarkDelivered(self, request: pb.MarkDeliveredRequest, context: Any) -> pb.MarkDeliveredResponse:  # noqa: D102
+        self.fault(request)
+        kept = self.session(request.session_id)
+        kept.undelivered = [one for one in kept.undelivered if one.output_id not in request.output_ids]
+        return pb.MarkDeliveredResponse()

@@ -1,0 +1,100 @@
+"""Between the core's values and the contract's messages."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from fsa_engine.domain import outputs as core
+from fsa_engine.domain.events import Event, ToolReturned
+from fsa_engine.domain.step import Step
+from opusagent.fsa.v1 import fsa_pb2 as fsa
+from opusagent.session.v1 import session_pb2 as session
+
+SMS_POLICIES = {
+    "unfinished": session.SMS_POLICY_UNFINISHED,
+    "lost_only": session.SMS_POLICY_LOST_ONLY,
+    "never": session.SMS_POLICY_NEVER,
+}
+
+
+def _expectation(expect: core.Expectation) -> fsa.Expectation:
+    return fsa.Expectation(kind=expect.kind, phrases=expect.phrases, no_input_ms=expect.no_input_ms)
+
+
+_BODIES: dict[type[Any], Callable[[Any], dict[str, Any]]] = {
+    core.Ask: lambda body: {"ask": fsa.Ask(text=body.text, expect=_expectation(body.expect))},
+    core.Progress: lambda body: {"progress": fsa.Progress(text=body.text)},
+    core.Result: lambda body: {"result": fsa.Result(text=body.text)},
+    core.Failed: lambda body: {"failed": fsa.Failed(text=body.text, reason=body.reason)},
+    core.Steer: lambda body: {"steer": fsa.Steer(text=body.text)},
+    core.Verbatim: lambda body: {"verbatim": fsa.Verbatim(text=body.text)},
+    core.HangUp: lambda _: {"hang_up": fsa.HangUp()},
+    core.HandOff: lambda body: {"hand_off": fsa.HandOff(target=body.target, summary=body.summary)},
+}
+
+
+def output(made: core.Output) -> fsa.Output:
+    """Return an output as it is saved and posted."""
+    return fsa.Output(output_id=made.output_id, task_id=made.task_id, **_BODIES[type(made.body)](made.body))
+
+
+def intent(made: core.Intent) -> session.Intent:
+    """Return an intent as it is saved."""
+    return session.Intent(intent_id=made.intent_id, kind=made.kind, payload_json=canonical(made.payload))
+
+
+def business(made: core.Business) -> session.Business:
+    """Return what session decides from."""
+    return session.Business(
+        open_tasks=[session.OpenTask(task_id=t.task_id, task=t.task, state=t.state) for t in made.open_tasks],
+        closing_spoken=made.closing_spoken,
+        sms_on=SMS_POLICIES[made.sms_on],
+        sms_text=made.sms_text,
+        resume_ttl_ms=made.resume_ttl_ms,
+    )
+
+
+def audit(records: Iterable[Mapping[str, Any]], summary: str) -> list[session.AuditRecord]:
+    """Return audit records in canonical JSON; the summary stands on the first."""
+    made = [session.AuditRecord(record_json=canonical(record)) for record in records]
+    if made:
+        made[0].summary = summary
+    return made
+
+
+def canonical(value: Any) -> str:
+    """Return JSON with sorted keys and no whitespace, the form in which hashes and keys are computed."""
+    return orjson.dumps(plain(value), option=orjson.OPT_SORT_KEYS).decode()
+
+
+def plain(value: Any) -> Any:
+    """Turn mappings, tuples and sets of any kind into the ones JSON has."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted(plain(item) for item in value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def save_request(session_id: str, call_id: str, event: Event, version: int, step: Step) -> session.SaveTaskRequest:
+    """Return the one atomic save of a step computed from `version`.
+
+    A returned intent counts as settled even when the step had no use for its result any more.
+    """
+    returned = {event.intent_id} if isinstance(event, ToolReturned) else set()
+    return session.SaveTaskRequest(
+        session_id=session_id,
+        call_id=call_id,
+        event_id=event.event_id,
+        expected_version=version,
+        snapshot=step.snapshot.to_bytes(),
+        audit=audit(step.audit, step.summary),
+        outputs=[output(made) for made in step.outputs],
+        intents=[intent(made) for made in step.intents],
+        settled_intents=sorted({*step.settled, *returned}),
+        business=business(step.business),
+        now_ms=event.at_ms,
+    )
