@@ -23,6 +23,15 @@ class SmsPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SMS_POLICY_UNFINISHED: _ClassVar[SmsPolicy]
     SMS_POLICY_LOST_ONLY: _ClassVar[SmsPolicy]
     SMS_POLICY_NEVER: _ClassVar[SmsPolicy]
+
+class CommandStanding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COMMAND_STANDING_UNSPECIFIED: _ClassVar[CommandStanding]
+    COMMAND_STANDING_FRESH: _ClassVar[CommandStanding]
+    COMMAND_STANDING_YOURS: _ClassVar[CommandStanding]
+    COMMAND_STANDING_BUSY: _ClassVar[CommandStanding]
+    COMMAND_STANDING_UNCERTAIN: _ClassVar[CommandStanding]
+    COMMAND_STANDING_SETTLED: _ClassVar[CommandStanding]
 ROLE_UNSPECIFIED: Role
 ROLE_GATEWAY: Role
 ROLE_RELAY: Role
@@ -31,6 +40,12 @@ SMS_POLICY_UNSPECIFIED: SmsPolicy
 SMS_POLICY_UNFINISHED: SmsPolicy
 SMS_POLICY_LOST_ONLY: SmsPolicy
 SMS_POLICY_NEVER: SmsPolicy
+COMMAND_STANDING_UNSPECIFIED: CommandStanding
+COMMAND_STANDING_FRESH: CommandStanding
+COMMAND_STANDING_YOURS: CommandStanding
+COMMAND_STANDING_BUSY: CommandStanding
+COMMAND_STANDING_UNCERTAIN: CommandStanding
+COMMAND_STANDING_SETTLED: CommandStanding
 
 class LeaseSlotRequest(_message.Message):
     __slots__ = ("role", "holder", "load", "capacity", "draining", "ready")
@@ -325,6 +340,24 @@ class ListSessionsResponse(_message.Message):
     SESSIONS_FIELD_NUMBER: _ClassVar[int]
     sessions: _containers.RepeatedCompositeFieldContainer[SessionView]
     def __init__(self, sessions: _Optional[_Iterable[_Union[SessionView, _Mapping]]] = ...) -> None: ...
+
+class ClaimCommandRequest(_message.Message):
+    __slots__ = ("session_id", "command_id", "holder")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
+    HOLDER_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    command_id: str
+    holder: str
+    def __init__(self, session_id: _Optional[str] = ..., command_id: _Optional[str] = ..., holder: _Optional[str] = ...) -> None: ...
+
+class ClaimCommandResponse(_message.Message):
+    __slots__ = ("standing", "hold_ms")
+    STANDING_FIELD_NUMBER: _ClassVar[int]
+    HOLD_MS_FIELD_NUMBER: _ClassVar[int]
+    standing: CommandStanding
+    hold_ms: int
+    def __init__(self, standing: _Optional[_Union[CommandStanding, str]] = ..., hold_ms: _Optional[int] = ...) -> None: ...
 
 class WatchEventsRequest(_message.Message):
     __slots__ = ("session_id", "from_start")

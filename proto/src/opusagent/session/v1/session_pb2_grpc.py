@@ -96,6 +96,11 @@ class SessionServiceStub:
                 request_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.ListSessionsRequest.SerializeToString,
                 response_deserializer=opusagent_dot_session_dot_v1_dot_session__pb2.ListSessionsResponse.FromString,
                 _registered_method=True)
+        self.ClaimCommand = channel.unary_unary(
+                '/opusagent.session.v1.SessionService/ClaimCommand',
+                request_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.ClaimCommandRequest.SerializeToString,
+                response_deserializer=opusagent_dot_session_dot_v1_dot_session__pb2.ClaimCommandResponse.FromString,
+                _registered_method=True)
         self.WatchEvents = channel.unary_stream(
                 '/opusagent.session.v1.SessionService/WatchEvents',
                 request_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.WatchEventsRequest.SerializeToString,
@@ -188,6 +193,13 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClaimCommand(self, request, context):
+        """Asks leave to carry out a command of notify-outbox; before every attempt, so that none is made unknown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchEvents(self, request, context):
         """Facts as they are recorded, from now on (or from the start of the log), of one session or of all.
         """
@@ -257,6 +269,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.ListSessions,
                     request_deserializer=opusagent_dot_session_dot_v1_dot_session__pb2.ListSessionsRequest.FromString,
                     response_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'ClaimCommand': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClaimCommand,
+                    request_deserializer=opusagent_dot_session_dot_v1_dot_session__pb2.ClaimCommandRequest.FromString,
+                    response_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.ClaimCommandResponse.SerializeToString,
             ),
             'WatchEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchEvents,
@@ -590,6 +607,33 @@ class SessionService:
             '/opusagent.session.v1.SessionService/ListSessions',
             opusagent_dot_session_dot_v1_dot_session__pb2.ListSessionsRequest.SerializeToString,
             opusagent_dot_session_dot_v1_dot_session__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClaimCommand(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/opusagent.session.v1.SessionService/ClaimCommand',
+            opusagent_dot_session_dot_v1_dot_session__pb2.ClaimCommandRequest.SerializeToString,
+            opusagent_dot_session_dot_v1_dot_session__pb2.ClaimCommandResponse.FromString,
             options,
             channel_credentials,
             insecure,

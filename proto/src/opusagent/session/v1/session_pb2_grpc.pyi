@@ -56,6 +56,8 @@ class SessionServiceStub:
     """Writes turns of the transcript through; also records TurnTaken facts."""
     GetSession: _grpc.UnaryUnaryMultiCallable[_session_pb2.GetSessionRequest, _session_pb2.GetSessionResponse]
     ListSessions: _grpc.UnaryUnaryMultiCallable[_session_pb2.ListSessionsRequest, _session_pb2.ListSessionsResponse]
+    ClaimCommand: _grpc.UnaryUnaryMultiCallable[_session_pb2.ClaimCommandRequest, _session_pb2.ClaimCommandResponse]
+    """Asks leave to carry out a command of notify-outbox; before every attempt, so that none is made unknown."""
     WatchEvents: _grpc.UnaryStreamMultiCallable[_session_pb2.WatchEventsRequest, _session_pb2.WatchEventsResponse]
     """Facts as they are recorded, from now on (or from the start of the log), of one session or of all."""
 
@@ -87,6 +89,8 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """Writes turns of the transcript through; also records TurnTaken facts."""
     GetSession: _aio.UnaryUnaryMultiCallable[_session_pb2.GetSessionRequest, _session_pb2.GetSessionResponse]  # type: ignore[assignment]
     ListSessions: _aio.UnaryUnaryMultiCallable[_session_pb2.ListSessionsRequest, _session_pb2.ListSessionsResponse]  # type: ignore[assignment]
+    ClaimCommand: _aio.UnaryUnaryMultiCallable[_session_pb2.ClaimCommandRequest, _session_pb2.ClaimCommandResponse]  # type: ignore[assignment]
+    """Asks leave to carry out a command of notify-outbox; before every attempt, so that none is made unknown."""
     WatchEvents: _aio.UnaryStreamMultiCallable[_session_pb2.WatchEventsRequest, _session_pb2.WatchEventsResponse]  # type: ignore[assignment]
     """Facts as they are recorded, from now on (or from the start of the log), of one session or of all."""
 
@@ -187,6 +191,14 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_pb2.ListSessionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_pb2.ListSessionsResponse, _abc.Awaitable[_session_pb2.ListSessionsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ClaimCommand(
+        self,
+        request: _session_pb2.ClaimCommandRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_pb2.ClaimCommandResponse, _abc.Awaitable[_session_pb2.ClaimCommandResponse]]:
+        """Asks leave to carry out a command of notify-outbox; before every attempt, so that none is made unknown."""
 
     @_abc_1.abstractmethod
     def WatchEvents(

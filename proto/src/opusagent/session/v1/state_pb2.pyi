@@ -1,5 +1,6 @@
 from opusagent.call.v1 import call_pb2 as _call_pb2
 from opusagent.fsa.v1 import fsa_pb2 as _fsa_pb2
+from opusagent.notify.v1 import notify_pb2 as _notify_pb2
 from opusagent.session.v1 import session_pb2 as _session_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -22,7 +23,7 @@ DROP_STATE_SMS_REQUESTED: DropState
 DROP_STATE_SETTLED: DropState
 
 class SessionRecord(_message.Message):
-    __slots__ = ("session_id", "caller", "callee", "created_at_ms", "calls", "version", "snapshot", "business", "undelivered", "open_intents", "audit_index", "audit_hash", "resumable_until_ms", "expired", "drop", "dial")
+    __slots__ = ("session_id", "caller", "callee", "created_at_ms", "calls", "version", "snapshot", "business", "undelivered", "open_intents", "audit_index", "audit_hash", "resumable_until_ms", "expired", "drop", "dial", "commands")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     CALLER_FIELD_NUMBER: _ClassVar[int]
     CALLEE_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +40,7 @@ class SessionRecord(_message.Message):
     EXPIRED_FIELD_NUMBER: _ClassVar[int]
     DROP_FIELD_NUMBER: _ClassVar[int]
     DIAL_FIELD_NUMBER: _ClassVar[int]
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     caller: str
     callee: str
@@ -55,7 +57,8 @@ class SessionRecord(_message.Message):
     expired: bool
     drop: DropRecord
     dial: DialRecord
-    def __init__(self, session_id: _Optional[str] = ..., caller: _Optional[str] = ..., callee: _Optional[str] = ..., created_at_ms: _Optional[int] = ..., calls: _Optional[_Iterable[_Union[CallRecord, _Mapping]]] = ..., version: _Optional[int] = ..., snapshot: _Optional[bytes] = ..., business: _Optional[_Union[_session_pb2.Business, _Mapping]] = ..., undelivered: _Optional[_Iterable[_Union[_fsa_pb2.Output, _Mapping]]] = ..., open_intents: _Optional[_Iterable[_Union[_session_pb2.Intent, _Mapping]]] = ..., audit_index: _Optional[int] = ..., audit_hash: _Optional[str] = ..., resumable_until_ms: _Optional[int] = ..., expired: _Optional[bool] = ..., drop: _Optional[_Union[DropRecord, _Mapping]] = ..., dial: _Optional[_Union[DialRecord, _Mapping]] = ...) -> None: ...
+    commands: _containers.RepeatedCompositeFieldContainer[CommandRecord]
+    def __init__(self, session_id: _Optional[str] = ..., caller: _Optional[str] = ..., callee: _Optional[str] = ..., created_at_ms: _Optional[int] = ..., calls: _Optional[_Iterable[_Union[CallRecord, _Mapping]]] = ..., version: _Optional[int] = ..., snapshot: _Optional[bytes] = ..., business: _Optional[_Union[_session_pb2.Business, _Mapping]] = ..., undelivered: _Optional[_Iterable[_Union[_fsa_pb2.Output, _Mapping]]] = ..., open_intents: _Optional[_Iterable[_Union[_session_pb2.Intent, _Mapping]]] = ..., audit_index: _Optional[int] = ..., audit_hash: _Optional[str] = ..., resumable_until_ms: _Optional[int] = ..., expired: _Optional[bool] = ..., drop: _Optional[_Union[DropRecord, _Mapping]] = ..., dial: _Optional[_Union[DialRecord, _Mapping]] = ..., commands: _Optional[_Iterable[_Union[CommandRecord, _Mapping]]] = ...) -> None: ...
 
 class CallRecord(_message.Message):
     __slots__ = ("info", "route", "provider_call_id", "ended", "reason", "ended_at_ms")
@@ -94,6 +97,22 @@ class DialRecord(_message.Message):
     over: bool
     over_at_ms: int
     def __init__(self, command_id: _Optional[str] = ..., requested_at_ms: _Optional[int] = ..., over: _Optional[bool] = ..., over_at_ms: _Optional[int] = ...) -> None: ...
+
+class CommandRecord(_message.Message):
+    __slots__ = ("command", "settled", "holder", "claimed_until_ms", "issue_at_ms", "issues")
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    SETTLED_FIELD_NUMBER: _ClassVar[int]
+    HOLDER_FIELD_NUMBER: _ClassVar[int]
+    CLAIMED_UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    ISSUE_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    ISSUES_FIELD_NUMBER: _ClassVar[int]
+    command: _notify_pb2.NotifyCommand
+    settled: bool
+    holder: str
+    claimed_until_ms: int
+    issue_at_ms: int
+    issues: int
+    def __init__(self, command: _Optional[_Union[_notify_pb2.NotifyCommand, _Mapping]] = ..., settled: _Optional[bool] = ..., holder: _Optional[str] = ..., claimed_until_ms: _Optional[int] = ..., issue_at_ms: _Optional[int] = ..., issues: _Optional[int] = ...) -> None: ...
 
 class CallerRecord(_message.Message):
     __slots__ = ("number", "session_ids", "opted_out", "message_ids")
