@@ -1,0 +1,178 @@
+"""The `opusagent` command."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+
+from chassis import logging
+from opusagent_cli.console import Terminal
+from opusagent_cli.options import UpOptions, UsageError, parse_replicas
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Telephone voice agents that are free in conversation, strict in business, and never lose a call.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON lines for programs.")]
+Port = Annotated[int, typer.Option(help="Port that telephony connects to.")]
+OpsPort = Annotated[int, typer.Option(help="Operator's port: /calls, /metrics, /healthz, /readyz.")]
+Data = Annotated[Path, typer.Option(help="Folder that keeps sessions and the log over restarts.")]
+Agent = Annotated[str, typer.Option(help="Agent for numbers that no agent names.")]
+Agents = Annotated[Path | None, typer.Option("--agents", help="Folder of agents (default: those that ship).")]
+Backend = Annotated[
+    str, typer.Option(help="auto, local or openai-realtime; auto is openai-realtime where OPENAI_API_KEY is set.")
+]
+SessionAt = Annotated[str, typer.Option("--session", help="HOST:PORT of the session service.")]
+
+
+@app.command()
+def run(
+    port: Port = 8080,
+    ops_port: OpsPort = 9090,
+    data: Data = Path("data"),
+    agent: Agent = "",
+    backend: Backend = "",
+) -> None:
+    """Start OpusAgent in one process, play one demo call on it, then serve."""
+    from opusagent_cli.demo import run_and_serve
+
+    options = UpOptions(port=port, ops_port=ops_port, data=data, agent=agent, backend=backend)
+    _go(run_and_serve(options, Terminal()))
+
+
+@app.command()
+def up(
+    port: Port = 8080,
+    ops_port: OpsPort = 9090,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    data: Data = Path("data"),
+    agent: Agent = "",
+    agents: Agents = None,
+    backend: Backend = "",
+    phone_network: Annotated[
+        str, typer.Option(help="URL of a Twilio stand-in, such as the one `opusagent demo` opens.")
+    ] = "",
+    multi: Annotated[bool, typer.Option("--multi", help="A process for each service, on Kafka and Redis.")] = False,
+    kafka: Annotated[str, typer.Option(help="HOST:PORT of Kafka, with --multi.")] = "",
+    redis: Annotated[str, typer.Option(help="redis://HOST:PORT, with --multi.")] = "",
+    replicas: Annotated[str, typer.Option(help="With --multi: gateway=2,llm-relay=2,...")] = "",
+    session_port: Annotated[int, typer.Option(help="Port of the session service, with --multi.")] = 50051,
+    json: Json = False,
+) -> None:
+    """Serve calls, in one process or (--multi) with a process for each service."""
+    from opusagent_cli import serve
+
+    options = UpOptions(
+        host=host,
+        port=port,
+        ops_port=ops_port,
+        session_port=session_port,
+        data=data,
+        agent=agent,
+        agents_path=agents,
+        backend=backend,
+        phone_network=phone_network,
+        kafka=kafka,
+        redis=redis,
+        replicas=parse_replicas(replicas),
+    )
+    if not multi and (kafka or redis or replicas):
+        raise UsageError("--kafka, --redis and --replicas belong to --multi: add it, or leave them out")
+    _go(serve.up(options, Terminal(json=json), multi=multi))
+
+
+@app.command()
+def demo(
+    story: Annotated[str, typer.Option(help="Which story; `all` plays every one.")] = "ringback",
+    protocol: Annotated[str, typer.Option(help="twilio or audiocodes.")] = "twilio",
+    url: Annotated[str, typer.Option(help="Play against a running OpusAgent, http://HOST:PORT.")] = "",
+    session: SessionAt = "127.0.0.1:50051",
+    network_port: Annotated[int, typer.Option(help="Port of the Twilio stand-in (0 = any, without --url).")] = 8090,
+    backend: Annotated[
+        str, typer.Option(help="local, or openai-realtime (against the Realtime stand-in where no key is set).")
+    ] = "local",
+    record: Annotated[Path | None, typer.Option(help="Keep the calls as WAV files in this folder.")] = None,
+    json: Json = False,
+) -> None:
+    """Play a story in real time with real audio; exit code 0 only if everything promised was observed."""
+    from opusagent_cli.demo import DemoOptions, play
+
+    options = DemoOptions(story, protocol, url, session, network_port, backend, record)
+    if not _go(play(options, Terminal(json=json))):
+        raise SystemExit(1)
+
+
+@app.command()
+def call(
+    url: Annotated[
+        str, typer.Option(help="ws://HOST:PORT/twilio/media, ws://HOST:PORT/audiocodes, or a voice webhook.")
+    ],
+    protocol: Annotated[str, typer.Option(help="twilio or audiocodes.")] = "twilio",
+    say: Annotated[list[str] | None, typer.Option(help="What to say, once for each turn.")] = None,
+    wav: Annotated[list[Path] | None, typer.Option(help="WAV files to play, one for each turn.")] = None,
+    dtmf: Annotated[str, typer.Option(help="Keys to press after the greeting.")] = "",
+    drop_after: Annotated[float | None, typer.Option(help="Drop the leg after so many seconds.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Write both directions to this WAV file.")] = None,
+    caller: Annotated[str, typer.Option(help="The caller's number.")] = "+15550100",
+    token: Annotated[str, typer.Option(help="Bearer token, for AudioCodes.")] = "",
+    more: Annotated[list[str] | None, typer.Argument(help="Further turns, after --say.", hidden=True)] = None,
+    json: Json = False,
+) -> None:
+    """Ring any OpusAgent as a simulated caller and print what was heard."""
+    from opusagent_cli.calling import CallOptions, ring
+
+    turns = [*(say or []), *(more or [])]
+    if not turns and not wav and not dtmf:
+        raise UsageError("nothing to say: give --say TEXT..., --wav FILE... or --dtmf KEYS")
+    options = CallOptions(url, protocol, turns, wav or [], dtmf, drop_after, record, caller, token)
+    if not _go(ring(options, Terminal(json=json))):
+        raise SystemExit(1)
+
+
+@app.command()
+def events(
+    session: SessionAt = "127.0.0.1:50051",
+    from_start: Annotated[bool, typer.Option("--from-start", help="All that the log holds, then on.")] = False,
+    json: Json = False,
+) -> None:
+    """Follow the log of facts of a running OpusAgent (`up --multi`)."""
+    from opusagent_cli.watching import follow
+
+    _go(follow(session, Terminal(json=json), from_start=from_start))
+
+
+@app.command()
+def sessions(session: SessionAt = "127.0.0.1:50051", json: Json = False) -> None:
+    """List saved sessions of a running OpusAgent (`up --multi`)."""
+    from opusagent_cli.watching import list_sessions
+
+    _go(list_sessions(session, Terminal(json=json)))
+
+
+def _go(work: Coroutine[Any, Any, Any]) -> Any:
+    logging.configure("opusagent", "WARNING", "console")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def main() -> None:
+    """Run the command; what goes wrong is said in one line."""
+    try:
+        app()
+    except UsageError as error:
+        sys.exit(f"opusagent: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (OSError, RuntimeError) as error:
+        sys.exit(f"opusagent: {error}")
+
+
+if __name__ == "__main__":
+    main()

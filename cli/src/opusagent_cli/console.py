@@ -1,0 +1,35 @@
+"""What the terminal shows: a timeline with who, what and when; or JSON lines."""
+
+import sys
+import time
+
+from rich.console import Console
+from rich.text import Text
+
+_COLOURS = {"caller": "cyan", "agent": "green", "rules": "yellow", "tool": "magenta", "sms": "blue", "call": "dim"}
+
+
+class Terminal:
+    """Prints lines with the time since it was made; nothing but JSON on standard output when `json` is set."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+        self._console = Console(stderr=json, highlight=False, soft_wrap=True)
+        self._begun = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """Print a line of the command itself."""
+        self._console.print(text, markup=False)
+
+    def line(self, who: str, text: str) -> None:
+        """Print one line of a timeline."""
+        at = time.monotonic() - self._begun
+        row = Text(f"{at:7.1f}  ", style="dim")
+        row.append(f"{who:<8}", style=_COLOURS.get(who, ""))
+        row.append(text, style=_COLOURS.get(who, "") if who in ("caller", "agent") else "")
+        self._console.print(row)
+
+    def machine(self, line: str) -> None:
+        """Print one line of JSON on standard output."""
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,141 @@
+"""`opusagent up`: serve until told to end, showing calls as they come."""
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Protocol
+
+from chassis.rpc import RpcError, remote
+from opusagent.session.v1 import session_pb2
+from opusagent_cli import facts
+from opusagent_cli.console import Terminal
+from opusagent_cli.multi import MultiProcess
+from opusagent_cli.options import UpOptions, UsageError
+
+if TYPE_CHECKING:
+    from opusagent.session.v1.session_pb2_grpc import SessionServiceAsyncStub
+
+WATCH_AGAIN_S = 1.0
+
+
+class Running(Protocol):
+    """A running OpusAgent, in one process or in many."""
+
+    session: "SessionServiceAsyncStub"
+    options: UpOptions
+
+
+@contextlib.asynccontextmanager
+async def one_process(options: UpOptions, say: Callable[[str], None]) -> AsyncIterator[Running]:
+    """Run all services here for the length of a block."""
+    # Imported here: the speech engines take a second to import, which `--help` should not wait for.
+    from opusagent_cli.oneprocess import OneProcess
+
+    system = OneProcess(options)
+    try:
+        await system.start(say)
+        yield system
+    finally:
+        await system.stop()
+
+
+class _Remote:
+    def __init__(self, options: UpOptions, session: "SessionServiceAsyncStub") -> None:
+        self.options = options
+        self.session = session
+
+
+@contextlib.asynccontextmanager
+async def many_processes(options: UpOptions, say: Callable[[str], None]) -> AsyncIterator[Running]:
+    """Run each service as a process of its own for the length of a block."""
+    if not options.kafka or not options.redis:
+        raise UsageError(
+            "--multi needs --kafka HOST:PORT and --redis redis://HOST:PORT (see `make kafka`, `make redis`)"
+        )
+    system = MultiProcess(options, say)
+    try:
+        await system.start()
+        async with session_at(f"127.0.0.1:{options.session_port}") as session:
+            yield _Remote(options, session)
+    finally:
+        await system.stop()
+
+
+@contextlib.asynccontextmanager
+async def session_at(target: str) -> AsyncIterator["SessionServiceAsyncStub"]:
+    """Connect to a session service for the length of a block."""
+    from opusagent.session.v1.session_pb2_grpc import SessionServiceStub
+
+    client = remote(SessionServiceStub, target)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def watch(session: "SessionServiceAsyncStub", terminal: Terminal, *, from_start: bool = False) -> None:
+    """Print facts as they are recorded, without an end; reconnects."""
+    request = session_pb2.WatchEventsRequest(from_start=from_start)
+    while True:
+        try:
+            async for answer in session.WatchEvents(request):
+                show(answer.event, terminal)
+        except RpcError as error:
+            if not error.retriable:
+                raise
+        await asyncio.sleep(WATCH_AGAIN_S)
+
+
+def show(event: facts.events.CallEvent, terminal: Terminal) -> None:
+    """Print one fact."""
+    if terminal.json:
+        terminal.machine(facts.as_json(event))
+        return
+    told = facts.describe(event)
+    if told is not None:
+        terminal.line(*told)
+
+
+async def up(options: UpOptions, terminal: Terminal, *, multi: bool) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    told = ending()
+    arrangement = many_processes if multi else one_process
+    async with arrangement(options, terminal.say) as running:
+        announce(running, terminal)
+        watching = asyncio.create_task(watch(running.session, terminal))
+        await told.wait()
+        terminal.say("stopping ...")
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+def announce(running: Running, terminal: Terminal) -> None:
+    """Say that it serves, what to open and what to try."""
+    options = running.options
+    if terminal.json:
+        ops = f"http://{options.host}:{options.ops_port}"
+        url = f"http://{options.host}:{options.port}"
+        session = f"127.0.0.1:{options.session_port}"
+        terminal.machine(json.dumps({"event": "ready", "url": url, "ops": ops, "session": session}))
+        return
+    host = f"{options.host}:{options.port}"
+    terminal.say(f"\nOpusAgent takes calls at {host}; Ctrl-C stops it.")
+    terminal.say(f"  Twilio       http://{host}/twilio/voice  ws://{host}/twilio/media")
+    terminal.say(f"  AudioCodes   ws://{host}/audiocodes")
+    terminal.say(f"  operator     http://{options.host}:{options.ops_port}/calls  /metrics  /healthz  /readyz")
+    terminal.say("Try, in another terminal:")
+    terminal.say(
+        f"  opusagent call --url ws://{host}/twilio/media --protocol twilio "
+        '--say "I\'d like to book an appointment for tomorrow" "ten a m" "yes please" "no thank you"\n'
+    )
+
+
+def ending() -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set, on the running loop."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    return told
