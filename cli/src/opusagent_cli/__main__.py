@@ -49,6 +49,7 @@ def run(
 
 @app.command()
 def up(
+    *,
     port: Port = 8080,
     ops_port: OpsPort = 9090,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -90,6 +91,7 @@ def up(
 
 @app.command()
 def demo(
+    *,
     story: Annotated[str, typer.Option(help="Which story; `all` plays every one.")] = "ringback",
     protocol: Annotated[str, typer.Option(help="twilio or audiocodes.")] = "twilio",
     url: Annotated[str, typer.Option(help="Play against a running OpusAgent, http://HOST:PORT.")] = "",
@@ -111,6 +113,7 @@ def demo(
 
 @app.command()
 def call(
+    *,
     url: Annotated[
         str, typer.Option(help="ws://HOST:PORT/twilio/media, ws://HOST:PORT/audiocodes, or a voice webhook.")
     ],
@@ -122,16 +125,18 @@ def call(
     record: Annotated[Path | None, typer.Option(help="Write both directions to this WAV file.")] = None,
     caller: Annotated[str, typer.Option(help="The caller's number.")] = "+15550100",
     token: Annotated[str, typer.Option(help="Bearer token, for AudioCodes.")] = "",
-    more: Annotated[list[str] | None, typer.Argument(help="Further turns, after --say.", hidden=True)] = None,
+    more: Annotated[list[str] | None, typer.Argument(help="Further turns.", hidden=True)] = None,
     json: Json = False,
 ) -> None:
     """Ring any OpusAgent as a simulated caller and print what was heard."""
     from opusagent_cli.calling import CallOptions, ring
 
-    turns = [*(say or []), *(more or [])]
-    if not turns and not wav and not dtmf:
+    rest = more or []
+    turns = [*(say or []), *([] if wav else rest)]
+    files = [*wav, *map(Path, rest)] if wav else []
+    if not turns and not files and not dtmf:
         raise UsageError("nothing to say: give --say TEXT..., --wav FILE... or --dtmf KEYS")
-    options = CallOptions(url, protocol, turns, wav or [], dtmf, drop_after, record, caller, token)
+    options = CallOptions(url, protocol, turns, files, dtmf, drop_after, record, caller, token)
     if not _go(ring(options, Terminal(json=json))):
         raise SystemExit(1)
 
