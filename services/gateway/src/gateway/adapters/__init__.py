@@ -1,0 +1,1 @@
+"""One module per outside thing: sockets, webhooks, Twilio's REST, the operator's routes."""

@@ -1,0 +1,335 @@
+"""One call while it is here: its leg, its playout, its place in the table of `domain.call`.
+
+It owns the call's timers and tasks. What it decides by is pure (`CallState`); what it needs of the rest of the gateway
+comes in as `Surroundings`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chassis.facts import FactLog
+from chassis.ids import Clock
+from chassis.logging import get_logger
+from chassis.rpc import RpcError, StatusCode
+from gateway import metrics
+from gateway.domain.call import CallState, LegEvent, Phase, Step, Wait
+from gateway.domain.recent import RecentAudio
+from gateway.playing import Player
+from gateway.ports import Leg, LegControl, LegStatus
+from gateway.posting import Poster
+from opusagent.call.v1.call_pb2 import Channel, EndReason, Route
+from opusagent.events.v1.events_pb2 import CallEnded, CallReattached, SocketLost
+from opusagent.media.v1.inbox_pb2 import SPEECH_PHASE_UNSPECIFIED, SpeechPhase
+from opusagent.session.v1.session_pb2 import FindCallRequest
+
+if TYPE_CHECKING:
+    from opusagent.session.v1.session_pb2_grpc import SessionServiceAsyncStub
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long, in seconds, each wait of `domain.call` lasts."""
+
+    status: float
+    grace: float
+    leave: float
+
+    def seconds(self, wait: Wait) -> float:
+        """Return the length of one wait."""
+        return {Wait.STATUS: self.status, Wait.GRACE: self.grace, Wait.LEAVE: self.leave}[wait]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a call needs of the gateway around it. `gone` is called once, when the call has left this gateway."""
+
+    session: "SessionServiceAsyncStub"
+    facts: FactLog
+    clock: Clock
+    leg_control: LegControl
+    waits: Waits
+    gone: Callable[["LiveCall"], None]
+
+
+class LiveCall:
+    """A call that this gateway has. Callbacks of its leg and of the inbox come in here, on the event loop."""
+
+    def __init__(self, around: Surroundings, poster: Poster, leg: Leg, provider_call_id: str, media_ms: int) -> None:
+        self._around = around
+        self._poster = poster
+        self.info = poster.call
+        self.provider_call_id = provider_call_id
+        self._state = CallState()
+        self._leg: Leg | None = leg
+        self._player: Player | None = Player(leg, poster.heard)
+        self._bytes_per_ms = leg.format.bytes_per_ms
+        self._base_ms = media_ms
+        self._received = 0
+        self.recent = RecentAudio(self._bytes_per_ms)
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hanging_up = False
+        self._unheard_item = ""
+        self._log = _log.bind(call_id=self.info.call_id, session_id=self.info.session_id)
+
+    @property
+    def phase(self) -> Phase:
+        """Where the call stands."""
+        return self._state.phase
+
+    @property
+    def route(self) -> Route:
+        """Who serves the call, as far as known here."""
+        return self._poster.route
+
+    @property
+    def media_ms(self) -> int:
+        """Milliseconds of caller media received, counted from the leg's first frame."""
+        return self._base_ms + self._received // self._bytes_per_ms
+
+    @property
+    def hanging_up(self) -> bool:
+        """Whether the agent wants the call to end."""
+        return self._hanging_up
+
+    @property
+    def waiting_ms(self) -> int:
+        """Agent audio not yet sent to telephony."""
+        return self._player.waiting_ms if self._player is not None else 0
+
+    # ---- from the leg
+
+    def caller_audio(self, leg: Leg, audio: bytes) -> None:
+        """Take a piece of caller audio; the hot path."""
+        if leg is not self._leg or not audio:
+            return
+        media_ms = self._base_ms + self._received // self._bytes_per_ms
+        self._received += len(audio)
+        self.recent.append(media_ms, audio)
+        self._poster.caller_audio(media_ms, audio)
+
+    def key(self, leg: Leg, digit: str) -> None:
+        """Take a key press."""
+        if leg is self._leg:
+            self._poster.key(digit, self.media_ms)
+
+    def mark_echoed(self, leg: Leg, name: str) -> None:
+        """Take the echo of a mark."""
+        if leg is self._leg and self._player is not None:
+            self._player.mark_echoed(name)
+
+    def stream_stopped(self, leg: Leg) -> None:
+        """Telephony ended the stream."""
+        if leg is self._leg:
+            self._step(LegEvent.STREAM_STOPPED, "stream stopped")
+
+    def socket_closed(self, leg: Leg, detail: str) -> None:
+        """The leg's socket is gone."""
+        if leg is not self._leg:
+            return
+        self._leg = None
+        self._stop_player()
+        if self.phase is Phase.LIVE:
+            metrics.SOCKETS_LOST.labels(Channel.Name(self.info.channel)).inc()
+            self._record(None, socket_lost=SocketLost(detail=detail[:200]))
+        self._step(LegEvent.SOCKET_LOST, detail)
+
+    def leg_ended(self, detail: str, failed: bool = False) -> None:
+        """Telephony says that the leg has ended."""
+        self._step(LegEvent.LEG_FAILED if failed else LegEvent.LEG_ENDED, detail)
+
+    def attach(self, leg: Leg, route: Route) -> None:
+        """The leg has come back on a new socket; session has raised the generation."""
+        old, self._leg = self._leg, leg
+        if old is not None:
+            old.close(1000, "the call has another socket")
+        self._stop_player()
+        self._player = Player(leg, self._poster.heard)
+        elapsed_ms = self._around.clock() - self.info.started_at_ms
+        self._base_ms = max(self.media_ms, elapsed_ms)
+        self._received = 0
+        self._poster.reroute(route)
+        metrics.REATTACHED.labels(Channel.Name(self.info.channel)).inc()
+        self._record(None, call_reattached=CallReattached(gateway_generation=route.gateway_generation))
+        self._step(LegEvent.ATTACHED, "reattached")
+        self._poster.opened(True, self._base_ms)
+        if self._hanging_up:
+            self._hang_up_now("")
+
+    # ---- from relay and engine
+
+    def play(self, item_id: str, audio: bytes, last: bool) -> None:
+        """Play agent audio; without a socket it is reported as flushed, for nobody hears it."""
+        if self._player is not None and not self._hanging_up:
+            self._player.play(item_id, audio, last)
+        elif item_id != self._unheard_item:
+            self._unheard_item = item_id
+            self._poster.heard(item_id, 0, True, True)
+
+    def flush(self) -> None:
+        """Barge-in."""
+        if self._player is not None:
+            self._player.flush()
+
+    def speech(self, phase: SpeechPhase) -> None:
+        """Tell telephony what was detected in the caller's audio."""
+        if self._leg is not None and phase != SPEECH_PHASE_UNSPECIFIED:
+            self._leg.speech(phase)
+
+    def transcript(self, text: str, final: bool, confidence: float) -> None:
+        """Tell telephony what was recognised."""
+        if self._leg is not None:
+            self._leg.transcript(text, final, confidence)
+
+    def hang_up(self, reason: EndReason, detail: str) -> None:
+        """Hang up once everything sent before has been played."""
+        if self._hanging_up:
+            return
+        self._hanging_up = True
+        self._state.hang_up_for(reason)
+        if self._player is None:
+            self._hang_up_now(detail)
+        else:
+            self._player.when_idle(lambda: self._hang_up_now(detail))
+
+    def _hang_up_now(self, detail: str) -> None:
+        leg = self._leg
+        if self.phase is Phase.STOPPED:
+            return
+        self._step(LegEvent.HUNG_UP, detail)
+        if leg is not None:
+            leg.hang_up(self._state.hung_up_for, detail)
+        else:
+            self._spawn(self._around.leg_control.hang_up(self.provider_call_id))
+
+    # ---- the table and its timers
+
+    def _step(self, event: LegEvent, detail: str) -> None:
+        before = self.phase
+        if before is Phase.ENDED:
+            return
+        step = self._state.step(event)
+        if step.end:
+            self._end(step, detail)
+        elif step.phase is not before or event is LegEvent.ATTACHED:
+            self._arm(step.wait)
+
+    def _arm(self, wait: Wait) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if wait is not Wait.NONE:
+            seconds = self._around.waits.seconds(wait)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._spawn_settle)
+
+    def _spawn_settle(self) -> None:
+        self._timer = None
+        self._spawn(self._settle())
+
+    async def _settle(self) -> None:
+        """A wait is over: unless session or the telephony know better, the table decides."""
+        phase = self.phase
+        if phase is Phase.LEAVING:
+            self._step(LegEvent.WAITED, "telephony did not confirm the hang-up")
+            return
+        known = await self._known_to_session()
+        if known is None:
+            self._arm(Wait.GRACE)
+            return
+        if not known:
+            self.abandon()
+            return
+        status = await self._around.leg_control.status(self.provider_call_id)
+        if self.phase is not phase:
+            return
+        if status is LegStatus.ENDED:
+            self.leg_ended("ended, says the telephony")
+        elif status is LegStatus.FAILED:
+            self.leg_ended("failed, says the telephony", failed=True)
+        else:
+            self._step(LegEvent.WAITED, f"nothing more was heard of the leg ({status})")
+            if status is LegStatus.LIVE:
+                await self._around.leg_control.hang_up(self.provider_call_id)
+
+    async def _known_to_session(self) -> bool | None:
+        """Whether the call is still ours; None while session cannot tell."""
+        request = FindCallRequest(channel=self.info.channel, provider_call_id=self.provider_call_id)
+        try:
+            found = await self._around.session.FindCall(request)
+        except RpcError as error:
+            if error.code is StatusCode.NOT_FOUND:
+                return True
+            self._log.warning("session cannot say who has the call, waiting on", error=str(error))
+            return None
+        return found.route.gateway_generation <= self.route.gateway_generation
+
+    # ---- the end
+
+    def _end(self, step: Step, detail: str) -> None:
+        self._stop_player()
+        reason = step.end
+        duration_ms = max(0, self._around.clock() - self.info.started_at_ms)
+        metrics.CALLS_ENDED.labels(EndReason.Name(reason).removeprefix("END_REASON_").lower()).inc()
+        metrics.CALL_SECONDS.observe(duration_ms / 1000)
+        self._log.info("call ended", reason=EndReason.Name(reason), duration_ms=duration_ms)
+        self._record("ended", call_ended=CallEnded(reason=reason, detail=detail[:200], duration_ms=duration_ms))
+        self._poster.closed(reason)
+        self._leave("the call has ended")
+
+    def abandon(self) -> None:
+        """Let go of the call without a word: another gateway has it."""
+        if self.phase is not Phase.ENDED:
+            self._log.info("the call has moved to another gateway")
+            self._state.phase = Phase.ENDED
+            self._leave("the call has moved")
+
+    def _leave(self, why: str) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._stop_player()
+        leg, self._leg = self._leg, None
+        if leg is not None:
+            leg.close(1000, why)
+        self._around.gone(self)
+
+    def let_go(self) -> None:
+        """The process ends: close the socket so that telephony reconnects elsewhere; the call is not ended."""
+        if self.phase is not Phase.ENDED:
+            self._state.phase = Phase.ENDED
+            if self._leg is not None:
+                self._record(None, socket_lost=SocketLost(detail="gateway stopped"))
+                self._leg.close(1012, "gateway restarts")
+            self._leg = None
+            self._leave("gateway stopped")
+
+    async def close(self) -> None:
+        """Cancel what still runs for the call."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _stop_player(self) -> None:
+        player, self._player = self._player, None
+        if player is not None:
+            player.stop()
+
+    def _record(self, event: str | None, **fact: CallEnded | CallReattached | SocketLost) -> None:
+        event_id = f"{self.info.call_id}/{event}" if event else None
+        self._around.facts.record_soon(self.info.session_id, self.info.call_id, event_id, **fact)
+
+    def _spawn(self, work: Coroutine[None, None, None] | Awaitable[None]) -> None:
+        task = asyncio.ensure_future(_logged(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _logged(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except Exception:
+        _log.exception("work for a call failed")

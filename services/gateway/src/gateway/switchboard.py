@@ -1,0 +1,295 @@
+"""Which calls are here, and how a call comes to be here: asked of session, told to relay and engine."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chassis.bus import Bus
+from chassis.facts import FactLog
+from chassis.ids import Clock
+from chassis.logging import bound, get_logger
+from chassis.retry import Backoff
+from chassis.rpc import RpcError, StatusCode
+from gateway import metrics
+from gateway.domain.wire import to_message
+from gateway.live_call import LiveCall, Surroundings, Waits
+from gateway.ports import Leg, LegControl, NoLegControl
+from gateway.posting import Poster
+from opusagent.call.v1.call_pb2 import CallInfo, Channel, Direction, EndReason, Route
+from opusagent.events.v1.events_pb2 import CallEnded, CallReattached, CallStarted
+from opusagent.session.v1.session_pb2 import (
+    AttachCallRequest,
+    AttachCallResponse,
+    FindCallRequest,
+    FindCallResponse,
+    OpenCallRequest,
+    OpenCallResponse,
+)
+
+if TYPE_CHECKING:
+    from opusagent.session.v1.session_pb2_grpc import SessionServiceAsyncStub
+
+OPEN_SECONDS = 8.0
+"""How long a caller waits for session before he is told that we cannot take the call."""
+
+REMEMBERED = 10_000
+"""Legs that ended here, remembered so that a late webhook gets the right answer."""
+
+_log = get_logger(__name__)
+
+
+class Refused(Exception):
+    """A call is not taken. `reason`: draining, full, no_capacity, unavailable, not_found, invalid."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A leg that wants to be a call."""
+
+    channel: Channel
+    provider_call_id: str
+    caller: str
+    callee: str
+    direction: Direction = Direction.DIRECTION_INBOUND
+    resume_session_id: str = ""
+
+
+class Switchboard:
+    """The register of live calls."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        session: "SessionServiceAsyncStub",
+        facts: FactLog,
+        clock: Clock,
+        *,
+        waits: Waits,
+        max_calls: int,
+    ) -> None:
+        self._bus = bus
+        self._session = session
+        self._facts = facts
+        self._clock = clock
+        self._waits = waits
+        self._max_calls = max_calls
+        self._calls: dict[str, LiveCall] = {}
+        self._by_leg: dict[tuple[Channel, str], LiveCall] = {}
+        self._over: OrderedDict[tuple[Channel, str], bool] = OrderedDict()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._controls: dict[Channel, LegControl] = {}
+        self.slot = 0
+        self.draining = False
+        self.on_gone: Callable[[str], None] = lambda call_id: None
+
+    def control(self, channel: Channel, control: LegControl) -> None:
+        """Give the REST side of a kind of telephony."""
+        self._controls[channel] = control
+
+    def get(self, call_id: str) -> LiveCall | None:
+        """Return a live call."""
+        return self._calls.get(call_id)
+
+    def of_leg(self, channel: Channel, provider_call_id: str) -> LiveCall | None:
+        """Return the live call of a leg."""
+        return self._by_leg.get((channel, provider_call_id))
+
+    def is_over(self, channel: Channel, provider_call_id: str) -> bool:
+        """Whether the leg's call ended here, not long ago."""
+        return (channel, provider_call_id) in self._over
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[LiveCall]:
+        return iter(list(self._calls.values()))
+
+    def refuse_if_unwilling(self) -> None:
+        """Raise Refused when no new call is wanted ("draining", "full")."""
+        if self.draining:
+            raise Refused("draining", "the service is going down, try again")
+        if len(self._calls) >= self._max_calls:
+            raise Refused("full", "no room for another call")
+
+    # ---- arrivals
+
+    async def open(self, arrival: Arrival, leg: Leg) -> LiveCall:
+        """Begin the call of a leg, or go on with it where session knows it already.
+
+        Raises:
+            Refused: it is not taken.
+        """
+        known = self.of_leg(arrival.channel, arrival.provider_call_id)
+        if known is None:
+            self.refuse_if_unwilling()
+        request = OpenCallRequest(
+            channel=arrival.channel,
+            direction=arrival.direction,
+            provider_call_id=arrival.provider_call_id,
+            caller=arrival.caller,
+            callee=arrival.callee,
+            format=to_message(leg.format),
+            gateway_slot=self.slot,
+            now_ms=self._clock(),
+            resume_session_id=arrival.resume_session_id,
+        )
+        opened: OpenCallResponse = await self._ask("OpenCall", request)
+        if opened.reattached:
+            return self._take_over(arrival.provider_call_id, opened.call, opened.route, leg)
+        call = self._enter(arrival.provider_call_id, opened.call, opened.route, leg, 0)
+        started = CallStarted(call=opened.call, provider_call_id=arrival.provider_call_id)
+        self._facts.record_soon(
+            opened.call.session_id, opened.call.call_id, f"{opened.call.call_id}/started", call_started=started
+        )
+        metrics.CALLS_STARTED.labels(_name(arrival.channel)).inc()
+        return call
+
+    async def locate(self, channel: Channel, provider_call_id: str) -> FindCallResponse | None:
+        """Ask session for a leg's call; None when it knows none.
+
+        Raises:
+            Refused: session does not answer ("unavailable").
+        """
+        try:
+            found: FindCallResponse = await self._ask(
+                "FindCall", FindCallRequest(channel=channel, provider_call_id=provider_call_id)
+            )
+        except Refused as refusal:
+            if refusal.reason == "not_found":
+                return None
+            raise
+        return found
+
+    async def resume(self, channel: Channel, provider_call_id: str) -> AttachCallResponse:
+        """Take a live call over for a leg that has come back; follow with `attach`.
+
+        Raises:
+            Refused: session knows no such live call, or does not answer.
+        """
+        request = AttachCallRequest(channel=channel, provider_call_id=provider_call_id, gateway_slot=self.slot)
+        answer: AttachCallResponse = await self._ask("AttachCall", request)
+        return answer
+
+    def attach(self, provider_call_id: str, attached: AttachCallResponse, leg: Leg) -> LiveCall:
+        """Put a call that was taken over on its new socket."""
+        return self._take_over(provider_call_id, attached.call, attached.route, leg)
+
+    async def _ask(self, method: str, request: object) -> Any:
+        backoff = Backoff(longest=1.0)
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                while True:
+                    try:
+                        return await getattr(self._session, method)(request)
+                    except RpcError as error:
+                        if not error.retriable:
+                            raise Refused(_REFUSALS.get(error.code, "invalid"), error.message) from None
+                        _log.warning("session does not answer yet", method=method, error=str(error))
+                        await backoff.wait()
+        except TimeoutError:
+            raise Refused("unavailable", "the service cannot take calls at the moment") from None
+
+    def _take_over(self, provider_call_id: str, info: CallInfo, route: Route, leg: Leg) -> LiveCall:
+        call = self._calls.get(info.call_id)
+        if call is not None:
+            call.attach(leg, route)
+            return call
+        elapsed_ms = max(0, self._clock() - info.started_at_ms)
+        call = self._enter(provider_call_id, info, route, leg, elapsed_ms, reattached=True)
+        fact = CallReattached(gateway_generation=route.gateway_generation)
+        self._facts.record_soon(info.session_id, info.call_id, call_reattached=fact)
+        metrics.REATTACHED.labels(_name(info.channel)).inc()
+        return call
+
+    def _enter(
+        self, provider_call_id: str, info: CallInfo, route: Route, leg: Leg, media_ms: int, *, reattached: bool = False
+    ) -> LiveCall:
+        poster = Poster(self._bus, self._clock, info, route)
+        control = self._controls.get(info.channel) or NoLegControl()
+        around = Surroundings(self._session, self._facts, self._clock, control, self._waits, self._gone)
+        call = LiveCall(around, poster, leg, provider_call_id, media_ms)
+        self._calls[info.call_id] = call
+        self._by_leg[info.channel, provider_call_id] = call
+        self._empty.clear()
+        metrics.CALLS.labels(_name(info.channel)).inc()
+        with bound(call_id=info.call_id, session_id=info.session_id):
+            _log.info("call attached" if reattached else "call started", channel=_name(info.channel))
+        poster.opened(reattached, media_ms)
+        return call
+
+    def _gone(self, call: LiveCall) -> None:
+        key = (call.info.channel, call.provider_call_id)
+        if self._calls.pop(call.info.call_id, None) is None:
+            return
+        self._by_leg.pop(key, None)
+        self.on_gone(call.info.call_id)
+        metrics.CALLS.labels(_name(call.info.channel)).dec()
+        self._over[key] = True
+        if len(self._over) > REMEMBERED:
+            self._over.popitem(last=False)
+        if not self._calls:
+            self._empty.set()
+
+    # ---- ends
+
+    async def leg_ended(self, channel: Channel, provider_call_id: str, failed: bool, detail: str) -> bool:
+        """Telephony says, to any replica, that a leg has ended. Returns whether there was a call to it.
+
+        Raises:
+            Refused: session does not answer; telephony should say it again.
+        """
+        call = self.of_leg(channel, provider_call_id)
+        if call is not None:
+            call.leg_ended(detail, failed)
+            return True
+        if self.is_over(channel, provider_call_id):
+            return True
+        found = await self.locate(channel, provider_call_id)
+        if found is None:
+            return False
+        if found.live:
+            await self._end_elsewhere(provider_call_id, found, failed, detail)
+        return True
+
+    async def _end_elsewhere(self, provider_call_id: str, found: FindCallResponse, failed: bool, detail: str) -> None:
+        """End a call that another gateway has, or had: take it over first, so that what we post counts."""
+        attached = await self.resume(found.call.channel, provider_call_id)
+        info = attached.call
+        reason = EndReason.END_REASON_PROVIDER_ERROR if failed else EndReason.END_REASON_CALLER_HUNG_UP
+        duration_ms = max(0, self._clock() - info.started_at_ms)
+        ended = CallEnded(reason=reason, detail=detail[:200], duration_ms=duration_ms)
+        self._facts.record_soon(info.session_id, info.call_id, f"{info.call_id}/ended", call_ended=ended)
+        metrics.CALLS_ENDED.labels(EndReason.Name(reason).removeprefix("END_REASON_").lower()).inc()
+        Poster(self._bus, self._clock, info, attached.route).closed(reason)
+
+    # ---- going down
+
+    async def wait_empty(self) -> None:
+        """Return when no call is left."""
+        await self._empty.wait()
+
+    async def let_go(self) -> None:
+        """Close every socket so that telephony brings the legs elsewhere."""
+        calls = list(self._calls.values())
+        for call in calls:
+            call.let_go()
+        await asyncio.gather(*(call.close() for call in calls))
+
+
+_REFUSALS = {
+    StatusCode.RESOURCE_EXHAUSTED: "no_capacity",
+    StatusCode.NOT_FOUND: "not_found",
+    StatusCode.INVALID_ARGUMENT: "invalid",
+}
+
+
+def _name(channel: Channel) -> str:
+    return Channel.Name(channel).removeprefix("CHANNEL_").lower()
