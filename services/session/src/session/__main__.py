@@ -7,7 +7,7 @@ from chassis.rpc import RpcServer, serve
 from chassis.runtime import run
 from chassis.settings import load
 from opusagent.session.v1.session_pb2_grpc import add_SessionServiceServicer_to_server
-from session.bootstrap import SessionApp, build, make_store
+from session.bootstrap import SessionApp, build
 from session.settings import SessionSettings
 
 
@@ -46,8 +46,8 @@ class SessionProcess(Service):
 def main() -> None:
     """Run until told to end."""
     settings = load(SessionSettings)
-    bus = KafkaBus(settings.kafka_bootstrap_servers, f"session-{settings.holder}")
-    run(SessionProcess(settings, bus, build(settings, bus, make_store(settings))), settings)
+    bus = KafkaBus.from_settings(settings, f"session-{settings.holder}")
+    run(SessionProcess(settings, bus, build(settings, bus)), settings)
 
 
 if __name__ == "__main__":

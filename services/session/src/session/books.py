@@ -14,7 +14,7 @@ from chassis.bus import CALL_EVENTS, NOTIFY_OUTBOX
 from opusagent.session.v1.session_pb2 import SaveTaskResponse
 from opusagent.session.v1.state_pb2 import CallerRecord, SessionRecord
 from session import metrics
-from session.domain import drops
+from session.domain import alarms, drops
 from session.domain.effects import Effects
 from session.domain.ids import partition_of_session, partition_of_text
 from session.domain.steps import STEPS_KEPT, TURNS_KEPT
@@ -204,7 +204,7 @@ def _change(
         rows=rows,
         session_id=session_id,
         outbox=outbox,
-        alarm=drops.next_alarm(page.session),
+        alarm=alarms.next_alarm(page.session),
     )
 
 

@@ -72,8 +72,9 @@ def make_store(settings: SessionSettings) -> Store:
     return RedisStore(settings.redis_url) if settings.store is StoreKind.REDIS else MemoryStore()
 
 
-def build(settings: SessionSettings, bus: Bus, store: Store, clock: Clock = now_ms) -> SessionApp:
-    """Wire session on a bus that the caller starts and stops."""
+def build(settings: SessionSettings, bus: Bus, store: Store | None = None, clock: Clock = now_ms) -> SessionApp:
+    """Wire session on a bus that the caller starts and stops; without a store, on the one that the settings name."""
+    store = store or make_store(settings)
     policy = settings.policy
     health = Health(clock, policy.lease_ttl_ms or _OUTAGE_MS)
     pump = Pump(store, bus)
@@ -90,5 +91,5 @@ def build(settings: SessionSettings, bus: Bus, store: Store, clock: Clock = now_
             pump.wake(session_id)
 
     books.on_saved = on_saved
-    servicer = Servicer(bus, slots, calls, tasks)
+    servicer = Servicer(bus, slots, calls, tasks, continuity)
     return SessionApp(bus, store, servicer, ports=Ports(calls, continuity), pump=pump, alarms=alarms, health=health)

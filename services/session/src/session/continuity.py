@@ -3,10 +3,12 @@
 from chassis.ids import Clock
 from chassis.logging import get_logger
 from opusagent.events.v1.events_pb2 import SmsReceived
+from opusagent.session.v1 import session_pb2 as api
 from opusagent.session.v1.state_pb2 import DROP_STATE_PENDING, DROP_STATE_SMS_REQUESTED
 from session import metrics
 from session.books import Books, Page
-from session.domain import drops, messages, numbers
+from session.domain import alarms, commands, messages, numbers
+from session.domain.errors import NotFound
 from session.domain.messages import Wish
 from session.domain.policy import Policy
 
@@ -28,7 +30,7 @@ class Continuity:
             if page.session is None:
                 return ""
             pending = page.session.drop.state == DROP_STATE_PENDING
-            drops.on_alarm(page.session, page.caller, self._clock(), page.effects)
+            alarms.on_alarm(page.session, page.caller, self._clock(), page.effects)
             decided = pending and page.session.drop.state != DROP_STATE_PENDING
             texted = page.session.drop.state == DROP_STATE_SMS_REQUESTED
             return ("sms_requested" if texted else "no_sms") if decided else ""
@@ -72,11 +74,29 @@ class Continuity:
 
         await self._books.change("", decide, number=number)
 
-    async def not_placed(self, session_id: str, command_id: str) -> None:
-        """Take in that a dial attempt led to no call: the caller may reply CALL again."""
+    async def claim(self, request: api.ClaimCommandRequest) -> api.ClaimCommandResponse:
+        """Let a process have a command.
+
+        Raises:
+            NotFound: no such session or command.
+        """
+
+        def decide(page: Page) -> api.ClaimCommandResponse:
+            if page.session is None:
+                raise NotFound("no such session")
+            standing = commands.claim(page.session, request.command_id, request.holder, self._clock())
+            return api.ClaimCommandResponse(standing=standing, hold_ms=commands.CLAIM_MS)
+
+        return await self._books.change(request.session_id, decide)
+
+    async def settled(self, session_id: str, command_id: str, *, dial_over: bool = False) -> None:
+        """Take in the outcome of a command; after a dial attempt without a call the caller may reply CALL again."""
 
         def decide(page: Page) -> None:
-            if page.session is not None:
+            if page.session is None:
+                return
+            commands.settle(page.session, command_id)
+            if dial_over:
                 messages.dial_over(page.session, command_id, self._clock())
 
         await self._books.change(session_id, decide)

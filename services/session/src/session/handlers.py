@@ -44,18 +44,29 @@ async def _sms_received(event: CallEvent, ports: Ports) -> None:
     await ports.continuity.message(received, received.provider_message_id or event.event_id)
 
 
+async def _sms_sent(event: CallEvent, ports: Ports) -> None:
+    await ports.continuity.settled(event.session_id, event.sms_sent.command_id)
+
+
+async def _call_placed(event: CallEvent, ports: Ports) -> None:
+    await ports.continuity.settled(event.session_id, event.call_placed.command_id)
+
+
 async def _sms_failed(event: CallEvent, ports: Ports) -> None:
+    await ports.continuity.settled(event.session_id, event.sms_failed.command_id)
     if event.sms_failed.reason == OPTED_OUT:
         await ports.continuity.refused_by_recipient(event.session_id)
 
 
 async def _call_not_placed(event: CallEvent, ports: Ports) -> None:
-    await ports.continuity.not_placed(event.session_id, event.call_not_placed.command_id)
+    await ports.continuity.settled(event.session_id, event.call_not_placed.command_id, dial_over=True)
 
 
 _FACTS: dict[str, Callable[[CallEvent, Ports], Awaitable[None]]] = {
     "call_ended": _call_ended,
     "sms_received": _sms_received,
+    "sms_sent": _sms_sent,
+    "call_placed": _call_placed,
     "sms_failed": _sms_failed,
     "call_not_placed": _call_not_placed,
 }

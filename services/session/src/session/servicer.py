@@ -14,6 +14,7 @@ from opusagent.session.v1 import session_pb2 as api
 from opusagent.session.v1.session_pb2_grpc import SessionServiceServicer
 from session import metrics
 from session.calls import Calls
+from session.continuity import Continuity
 from session.domain.errors import Invalid, NoRoom, NotFound, Refused, Stale
 from session.slots import Slots
 from session.store import StoreError
@@ -32,11 +33,12 @@ T = TypeVar("T")
 class Servicer(SessionServiceServicer):
     """Answers every method of `opusagent.session.v1.SessionService`."""
 
-    def __init__(self, bus: Bus, slots: Slots, calls: Calls, tasks: Tasks) -> None:
+    def __init__(self, bus: Bus, slots: Slots, calls: Calls, tasks: Tasks, continuity: Continuity) -> None:
         self._bus = bus
         self._slots = slots
         self._calls = calls
         self._tasks = tasks
+        self._continuity = continuity
 
     async def LeaseSlot(self, request: api.LeaseSlotRequest, context: Any) -> api.LeaseSlotResponse:
         """Take or renew a slot."""
@@ -92,6 +94,11 @@ class Servicer(SessionServiceServicer):
     async def ListSessions(self, request: api.ListSessionsRequest, context: Any) -> api.ListSessionsResponse:
         """Show the newest sessions."""
         return await _answer("ListSessions", self._tasks.list_sessions(request))
+
+    async def ClaimCommand(self, request: api.ClaimCommandRequest, context: Any) -> api.ClaimCommandResponse:
+        """Let a process have a command."""
+        with bound(session_id=request.session_id):
+            return await _answer("ClaimCommand", self._continuity.claim(request))
 
     async def WatchEvents(
         self, request: api.WatchEventsRequest, context: Any

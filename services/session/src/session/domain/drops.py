@@ -10,7 +10,7 @@ from opusagent.events.v1.events_pb2 import SessionExpired, SmsRequested
 from opusagent.notify.v1.notify_pb2 import NotifyCommand, SendSms
 from opusagent.session.v1 import session_pb2 as api
 from opusagent.session.v1 import state_pb2 as state
-from session.domain import ids, numbers
+from session.domain import commands, ids, numbers
 from session.domain.effects import Effects
 from session.domain.policy import Policy
 
@@ -60,8 +60,8 @@ def settle(session: state.SessionRecord) -> None:
     session.resumable_until_ms = 0
 
 
-def next_alarm(session: state.SessionRecord) -> int | None:
-    """Return when (Unix milliseconds) `on_alarm` has something to decide."""
+def next_decision(session: state.SessionRecord) -> int | None:
+    """Return when (Unix milliseconds) `decide` has something to decide."""
     times = []
     if session.drop.state == state.DROP_STATE_PENDING:
         times.append(session.drop.due_at_ms)
@@ -70,7 +70,7 @@ def next_alarm(session: state.SessionRecord) -> int | None:
     return min(times, default=None)
 
 
-def on_alarm(session: state.SessionRecord, caller: state.CallerRecord, now: int, effects: Effects) -> None:
+def decide(session: state.SessionRecord, caller: state.CallerRecord, now: int, effects: Effects) -> None:
     """Decide what is due: the SMS of a pending drop, the end of the time to resume."""
     drop = session.drop
     if drop.state == state.DROP_STATE_PENDING and drop.due_at_ms <= now:
@@ -103,7 +103,8 @@ def _request_sms(session: state.SessionRecord, now: int, effects: Effects) -> No
         now,
         sms_requested=SmsRequested(command_id=command_id, body=body),
     )
-    effects.commands.append(
+    commands.issue(
+        session,
         NotifyCommand(
             command_id=command_id,
             session_id=session.session_id,
@@ -113,7 +114,9 @@ def _request_sms(session: state.SessionRecord, now: int, effects: Effects) -> No
             send_sms=SendSms(
                 to_number=numbers.normalise(session.caller), from_number=numbers.sender(session.callee), body=body
             ),
-        )
+        ),
+        now,
+        effects,
     )
 
 

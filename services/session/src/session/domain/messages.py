@@ -11,7 +11,7 @@ from enum import StrEnum
 from opusagent.events.v1.events_pb2 import DialRequested
 from opusagent.notify.v1.notify_pb2 import NotifyCommand, PlaceCall
 from opusagent.session.v1 import state_pb2 as state
-from session.domain import drops, ids, numbers
+from session.domain import commands, drops, ids, numbers
 from session.domain.effects import Effects
 from session.domain.policy import Policy
 
@@ -85,7 +85,8 @@ def request_dial(session: state.SessionRecord, message_id: str, policy: Policy, 
         now,
         dial_requested=DialRequested(command_id=command_id),
     )
-    effects.commands.append(
+    commands.issue(
+        session,
         NotifyCommand(
             command_id=command_id,
             session_id=session.session_id,
@@ -94,7 +95,9 @@ def request_dial(session: state.SessionRecord, message_id: str, policy: Policy, 
             place_call=PlaceCall(
                 to_number=numbers.normalise(session.caller), from_number=numbers.sender(session.callee)
             ),
-        )
+        ),
+        now,
+        effects,
     )
     return True
 
