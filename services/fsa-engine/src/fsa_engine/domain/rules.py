@@ -95,7 +95,7 @@ class Rules:
         self._compiled: dict[tuple[str, bool], Rule] = {}
 
     def compile(self, text: str, guard: bool = True) -> Rule:
-        """Compile; `guard`: the type must be bool. Raises RuleError."""
+        """Compile; `guard`: must give true or false (a tool's value is checked when run). Raises RuleError."""
         key = (text, guard)
         if key not in self._compiled:
             self._compiled[key] = self._compile(text, guard)
@@ -108,7 +108,7 @@ class Rules:
             expression = self._environment.compile(text)
         except RuntimeError as error:
             raise _explained(str(error)) from error
-        if guard and expression.return_type() != cel.Type.BOOL:
+        if guard and expression.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
             raise RuleError(f"must be true or false, but is of type {expression.return_type().name()}")
         names = frozenset(_NAME.findall(_STRING.sub("''", text))) & self._names
         return Rule(text, expression, names)

@@ -47,7 +47,17 @@ _HELP = ("help", "help me", "what can you do", "what are my options", "what can 
 _GOODBYE = ("goodbye", "bye", "bye bye", "good night", "see you", "hang up", "talk to you later")
 _OVER = ("start over", "start again", "start from the beginning", "start afresh", "start fresh", "from scratch",
          "begin again", "from the beginning", "restart", "start new", "new one", "start anew", "do over")  # fmt: skip
-_CONTINUE = ("continue", "go on", "carry on", "keep going", "where we left off", "pick up", "go ahead", "proceed", "resume")
+_CONTINUE = (
+    "continue",
+    "go on",
+    "carry on",
+    "keep going",
+    "where we left off",
+    "pick up",
+    "go ahead",
+    "proceed",
+    "resume",
+)
 
 
 def yes_or_no(tokens: tuple[str, ...]) -> bool | None:
@@ -90,7 +100,11 @@ def _has(tokens: tuple[str, ...], phrases: tuple[str, ...]) -> bool:
 def wants_repeat(tokens: tuple[str, ...]) -> bool:
     """Tell "sorry, what was that?" from an answer."""
     words = tuple(t for t in tokens if t not in {"sorry", "um", "uh", "i", "please", "oh"})
-    return words in {("what",), ("huh",), ("again",)} or tokens == ("sorry",) or (len(tokens) <= 8 and _has(tokens, _REPEAT))
+    return (
+        words in {("what",), ("huh",), ("again",)}
+        or tokens == ("sorry",)
+        or (len(tokens) <= 8 and _has(tokens, _REPEAT))
+    )
 
 
 def wants_cancel(tokens: tuple[str, ...]) -> bool:

@@ -61,7 +61,9 @@ class LexicalMatcher(IntentMatcher):
         """Score every task by its nearest example and decide by margin."""
         said = _stems(text)
         names = [name for name in self._examples if not among or name in among]
-        scores = {name: max((self._score(said, example) for example in self._examples[name]), default=0.0) for name in names}
+        scores = {
+            name: max((self._score(said, example) for example in self._examples[name]), default=0.0) for name in names
+        }
         none = max((self._score(said, example) for example in self._none), default=0.0)
         ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
         listed = tuple((name, round(score, 3)) for name, score in ranked)

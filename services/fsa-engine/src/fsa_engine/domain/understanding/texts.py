@@ -62,7 +62,17 @@ def find_name(text: str) -> str:
     """Return a person's name out of "my name is ...", or out of a short answer; empty if there is none."""
     rest = _NAME_INTROS.sub("", text.strip())
     words = re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", rest)
-    if not 1 <= len(words) <= 5 or set(tokens_of(rest)) & {"what", "the", "is", "don't", "why", "no", "yes", "and", "appointment"}:
+    if not 1 <= len(words) <= 5 or set(tokens_of(rest)) & {
+        "what",
+        "the",
+        "is",
+        "don't",
+        "why",
+        "no",
+        "yes",
+        "and",
+        "appointment",
+    }:
         return ""
     return " ".join(word if word != word.lower() else word.capitalize() for word in words)
 

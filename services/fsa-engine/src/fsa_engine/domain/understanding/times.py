@@ -97,7 +97,9 @@ def _hour(tokens: tuple[str, ...], at: int) -> _Clock | None:
         return None
     if ":" in word or "." in word:
         hour, minute = (int(part) for part in word.replace(".", ":").split(":"))
-        return _checked(_Clock(hour, minute, at + 1, plain=":" in word, certain=hour > 12 or word.startswith("0")), tokens)
+        return _checked(
+            _Clock(hour, minute, at + 1, plain=":" in word, certain=hour > 12 or word.startswith("0")), tokens
+        )
     if word.isdecimal() and len(word) in {3, 4}:
         compact = _Clock(int(word[:-2]), int(word[-2:]), at + 1, certain=int(word[:-2]) > 12 or word.startswith("0"))
         return _checked(compact, tokens)
@@ -139,7 +141,9 @@ def _with_part(tokens: tuple[str, ...], clock: _Clock) -> _Clock:
 
 def _part_before(tokens: tuple[str, ...], start: int) -> str:
     """Return the part of the day named earlier: "tomorrow afternoon at four", "in the morning at ten"."""
-    return next((_PARTS[w] for w in reversed(tokens[:start]) if w in {"morning", "afternoon", "evening", "tonight"}), "")
+    return next(
+        (_PARTS[w] for w in reversed(tokens[:start]) if w in {"morning", "afternoon", "evening", "tonight"}), ""
+    )
 
 
 def _settle(clock: _Clock, part_before: str, likely: tuple[int, int] | None) -> int:

@@ -10,7 +10,9 @@ MAX_TOKENS = 400
 
 _MERIDIEM = re.compile(r"(?<=[\d\w])\s*\b([ap])\s*\.\s*m\b\.?", re.IGNORECASE)
 _GLUED_MERIDIEM = re.compile(r"(\d)\s*([ap])\s*\.?\s*m\b\.?")
-_TOKEN = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}[:.]\d{2}(?!\d)|\d{1,2}/\d{1,2}(?:/\d{2,4})?|\d+(?:st|nd|rd|th)\b|\d+|[^\W\d_]+(?:'[a-z]+)?")
+_TOKEN = re.compile(
+    r"\d{4}-\d{2}-\d{2}|\d{1,2}[:.]\d{2}(?!\d)|\d{1,2}/\d{1,2}(?:/\d{2,4})?|\d+(?:st|nd|rd|th)\b|\d+|[^\W\d_]+(?:'[a-z]+)?"
+)
 _SPELLINGS = {
     "to-morrow": "tomorrow",
     "to morrow": "tomorrow",

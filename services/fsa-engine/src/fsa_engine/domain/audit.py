@@ -1,0 +1,101 @@
+"""What is written down of every step. Values of sensitive slots are masked wherever they occur."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fsa_engine.domain.definition import Agent, Collect
+from fsa_engine.domain.events import Event
+from fsa_engine.domain.snapshot import Snapshot, asdict_frozen
+from fsa_engine.domain.turn import Turn
+
+MASK = "***"
+_WORDS = ("text", "alternatives", "caller_words", "answer", "arguments", "digit")
+
+
+def record(turn: Turn, before: Snapshot, verdict: str, why: str) -> dict[str, Any]:
+    """Make the audit record of a step; JSON throughout."""
+    agent, event, after = turn.agent, turn.event, turn.snapshot
+    hidden = _hidden(agent, before) | _hidden(agent, after)
+    said = asdict_frozen(event)
+    if _sensitive_state(agent, before):
+        said = {key: (MASK if key in _WORDS else value) for key, value in said.items()}
+    whole = {
+        "definition": agent.definition_hash,
+        "agent": agent.agent,
+        "event": {"kind": type(event).__name__, **said},
+        "before": view(before),
+        "after": view(after),
+        "rules": turn.rules,
+        "decisions": turn.notes,
+        "rejected": turn.rejected,
+        "verdict": verdict,
+        "why": why,
+        "outputs": [{"kind": type(o.body).__name__, **asdict_frozen(o)} for o in turn.outputs],
+        "intents": [asdict_frozen(i) for i in turn.intents],
+        "settled": list(turn.settled),
+    }
+    masked: dict[str, Any] = _masked(_plain(whole), hidden)
+    return masked
+
+
+def view(snapshot: Snapshot) -> dict[str, Any]:
+    """Show a snapshot as the audit does."""
+    tasks = {
+        t.task_id: {
+            "task": t.task,
+            "state": t.state,
+            "slots": {n: {"value": s.value, "source": s.source, "confirmed": s.confirmed} for n, s in t.slots.items()},
+            "waiting": t.waiting,
+        }
+        for t in snapshot.tasks
+    }
+    pending = snapshot.pending.kind if snapshot.pending else ""
+    return {"phase": snapshot.phase, "focus": snapshot.focus, "pending": pending, "tasks": tasks}
+
+
+def summary(before: Snapshot, turn: Turn) -> str:
+    """Say in a line what happened, without any value."""
+    if turn.notes:
+        return "; ".join(note.split(" (")[0] for note in turn.notes)
+    after = turn.snapshot
+    return f"{before.phase} -> {after.phase}" if before.phase != after.phase else f"{type(turn.event).__name__}: stays"
+
+
+def _sensitive_state(agent: Agent, snapshot: Snapshot) -> bool:
+    task = snapshot.focused
+    definition = agent.tasks.get(task.task) if task else None
+    state = definition.states.get(task.state) if definition and task else None
+    return bool(definition and isinstance(state, Collect) and definition.slots[state.slot].sensitive)
+
+
+def _hidden(agent: Agent, snapshot: Snapshot) -> set[str]:
+    """Return every form in which a sensitive value could stand in a text."""
+    found: set[str] = {snapshot.keys} if _sensitive_state(agent, snapshot) else set()
+    for task in snapshot.tasks:
+        slots = agent.tasks[task.task].slots if task.task in agent.tasks else {}
+        for name, filled in task.slots.items():
+            if name in slots and slots[name].sensitive:
+                found |= {str(filled.value), " ".join(str(filled.value))}
+                if slots[name].type not in {"date", "time", "list"}:
+                    found.add(str(filled.value).replace("_", " "))
+    return {text for text in found if text}
+
+
+def _masked(value: Any, hidden: Iterable[str]) -> Any:
+    if isinstance(value, str):
+        for secret in sorted(hidden, key=len, reverse=True):
+            value = value.replace(secret, MASK)
+        return value
+    if isinstance(value, dict):
+        return {key: _masked(item, hidden) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, hidden) for item in value]
+    return MASK if not isinstance(value, bool) and value is not None and str(value) in hidden else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)

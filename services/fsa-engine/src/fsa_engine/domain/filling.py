@@ -1,0 +1,146 @@
+"""Slots: which values an utterance holds, whether they may stand, and where a changed one leads the task."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from fsa_engine.domain.definition import Collect, Slot
+from fsa_engine.domain.flow import follow, move, run
+from fsa_engine.domain.snapshot import SlotValue, Source, TaskInstance
+from fsa_engine.domain.turn import Turn
+from fsa_engine.domain.understanding.answers import is_correction
+from fsa_engine.domain.understanding.values import read
+from fsa_engine.domain.understanding.words import Reading, tokens_of
+
+WHOLE = {"text", "name"}
+"""Types whose answer is the whole utterance: nothing else is read out of it."""
+_UNASKED = {"date", "time", "enum"}
+"""Types that are recognised where nobody asked for them."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What became of values. `changed`: had another value before; `refused`: failed a check, now empty."""
+
+    task: TaskInstance
+    new: frozenset[str]
+    changed: frozenset[str]
+    refused: frozenset[str]
+
+
+def heard(turn: Turn, task: TaskInstance, text: str, expected: str = "") -> dict[str, Any]:
+    """Read slots out of an utterance: the expected one in any form, others only where the form is unmistakable."""
+    slots = turn.definition(task).slots
+    if expected and slots[expected].type in WHOLE:
+        value = _value(turn, slots[expected], text, plain_only=False)
+        return {} if value is None else {expected: value}
+    found: dict[str, Any] = {}
+    kinds: set[str] = set()
+    names = [expected, *(n for n in slots if n != expected)] if expected else list(slots)
+    for name in names:
+        slot = slots[name]
+        if slot.from_ == "tool" or (name != expected and (slot.type not in _UNASKED or slot.type in kinds)):
+            continue
+        value = _value(turn, slot, text, plain_only=name != expected)
+        if value is not None:
+            found[name] = value
+            if slot.type != "enum":
+                kinds.add(slot.type)
+    return found
+
+
+def corrected(turn: Turn, task: TaskInstance, text: str) -> dict[str, Any]:
+    """Read a correction: after "no" or "make it", a bare "eleven" will do."""
+    slots = turn.definition(task).slots
+    loose = [n for n, s in slots.items() if s.from_ == "caller" and s.type in _UNASKED and n in task.slots]
+    values = heard(turn, task, text)
+    if not values and is_correction(tokens_of(text)):
+        for name in loose:
+            value = _value(turn, slots[name], text, plain_only=False)
+            if value is not None:
+                values = {name: value}
+                break
+    return {n: v for n, v in values.items() if n not in task.slots or task.slots[n].value != v}
+
+
+def _value(turn: Turn, slot: Slot, text: str, plain_only: bool) -> Any:
+    tokens = tokens_of(text)
+    readings = [r for r in read(text, slot.shape, turn.setting) if r.plain or not plain_only]
+    readings = [r for r in readings if not _denied(tokens, r)] if len(readings) > 1 else readings
+    different = {str(r.value) for r in readings}
+    if not readings or (len(different) > 1 and "or" in tokens):
+        return None
+    return readings[-1].value
+
+
+def _denied(tokens: tuple[str, ...], reading: Reading) -> bool:
+    return reading.start > 0 and tokens[reading.start - 1] == "not"
+
+
+def put_values(turn: Turn, task: TaskInstance, values: Mapping[str, Any], source: Source) -> Filled:
+    """Fill slots, then run every check whose slots are all there; a value that fails is taken out again."""
+    changed = {n for n, v in values.items() if n in task.slots and task.slots[n].value != v}
+    slots = {
+        **task.slots,
+        **{n: SlotValue(v, source) for n, v in values.items() if n not in task.slots or n in changed},
+    }
+    task = turn.put(task, slots=MappingProxyType(slots))
+    refused: set[str] = set()
+    for name, text in _failing_checks(turn, task):
+        if name in task.slots:
+            refused.add(name)
+            turn.instead = turn.instead or turn.text(task, text)
+            task = turn.put(task, slots=_without(task, (name,)))
+            turn.reject(f"{name}: {text}")
+    return Filled(task, frozenset(values) - refused, frozenset(changed) - refused, frozenset(refused))
+
+
+def _failing_checks(turn: Turn, task: TaskInstance) -> Iterable[tuple[str, str]]:
+    definition = turn.definition(task)
+    values = turn.values(task)
+    for name, slot in definition.slots.items():
+        for check in slot.check if name in task.slots else ():
+            rule = definition.rules.compile(check.rule)
+            if (rule.names & set(definition.slots)) - set(task.slots):
+                continue
+            if not turn.judge(task, rule, values, f"check of {name}").holds:
+                yield name, check.text
+                break
+
+
+def _without(task: TaskInstance, names: Iterable[str]) -> Mapping[str, SlotValue]:
+    gone = set(names)
+    return MappingProxyType({n: v for n, v in task.slots.items() if n not in gone})
+
+
+def forget(turn: Turn, task: TaskInstance, names: Iterable[str]) -> TaskInstance:
+    """Empty slots."""
+    return turn.put(task, slots=_without(task, names))
+
+
+def settle(turn: Turn, filled: Filled, expected: str = "") -> None:
+    """Go where the values lead: on from the state that waited for one, or back to the collector of a changed one."""
+    task, state = filled.task, turn.state(filled.task)
+    back = (filled.changed | filled.refused) - {expected}
+    if expected in filled.refused:
+        back = back | {expected}
+    if back:
+        return_to(turn, task, back)
+    elif isinstance(state, Collect) and expected in filled.new:
+        follow(turn, task, state.edges)
+    run(turn, task.task_id)
+
+
+def return_to(turn: Turn, task: TaskInstance, slots: Iterable[str]) -> None:
+    """Go back to the first state that collects one of the slots, and on from there if it is filled."""
+    wanted = set(slots)
+    for name, state in turn.definition(task).states.items():
+        if isinstance(state, Collect) and state.slot in wanted:
+            attempts = task.attempts
+            if name != task.state or task.waiting:
+                task = move(turn, task, name, f"{state.slot} changed")
+            task = turn.put(task, asked=False, changing=False, attempts=attempts)
+            if state.slot in task.slots:
+                follow(turn, task, state.edges)
+            return

@@ -1,0 +1,162 @@
+"""The caller's own words, in the state that a task is in."""
+
+from types import MappingProxyType
+
+from fsa_engine.domain.definition import Act, Collect, Confirm
+from fsa_engine.domain.filling import WHOLE, corrected, forget, heard, put_values, return_to, settle
+from fsa_engine.domain.floor import put_question, to_human
+from fsa_engine.domain.flow import fail, move, run
+from fsa_engine.domain.outputs import Progress
+from fsa_engine.domain.snapshot import SlotValue, Source, TaskInstance
+from fsa_engine.domain.turn import Turn
+from fsa_engine.domain.understanding.answers import is_correction, wants_continue, yes_or_no
+from fsa_engine.domain.understanding.words import tokens_of
+
+
+def takes_any_words(turn: Turn, task: TaskInstance) -> bool:
+    """Tell whether the state takes whatever is said as its answer, so that little else may be read into it."""
+    state = turn.state(task)
+    return isinstance(state, Collect) and turn.definition(task).slots[state.slot].type in WHOLE
+
+
+def understand(turn: Turn, task: TaskInstance, texts: tuple[str, ...], source: Source = "caller") -> bool:
+    """Take the first reading that answers, corrects or confirms; False if none does."""
+    state = turn.state(task)
+    if isinstance(state, Collect):
+        return any(_answer(turn, task, state, text, source) for text in texts)
+    if isinstance(state, Confirm):
+        return _reply(turn, task, state, texts)
+    return any(_change(turn, task, text) for text in texts)
+
+
+def _answer(turn: Turn, task: TaskInstance, state: Collect, text: str, source: Source) -> bool:
+    values = heard(turn, task, text, state.slot)
+    if not values:
+        return _reopen(turn, task, text)
+    filled = put_values(turn, task, values, source)
+    if state.slot in filled.refused:
+        _count(turn, task)
+        if turn.task(task.task_id) is None or _exhausted(turn, task, state):
+            return True
+        filled = type(filled)(turn.task(task.task_id) or task, filled.new, filled.changed, filled.refused)
+    settle(turn, filled, state.slot)
+    _ensure_question(turn, task)
+    return True
+
+
+def _ensure_question(turn: Turn, task: TaskInstance) -> None:
+    """A task that waits for the caller and has the floor has put its question."""
+    now = turn.task(task.task_id)
+    asked = any(output.task_id == task.task_id for output in turn.outputs)
+    if now is not None and turn.has_floor(now) and not asked and not now.waiting:
+        put_question(turn)
+
+
+def _reply(turn: Turn, task: TaskInstance, state: Confirm, texts: tuple[str, ...]) -> bool:
+    for text in texts[:1] if not task.changing else texts:
+        if _change(turn, task, text) or _reopen(turn, task, text, named_is_enough=task.changing):
+            return True
+    verdict = yes_or_no(tokens_of(texts[0]))
+    if verdict is None:
+        others = {yes_or_no(tokens_of(text)) for text in texts[1:]} - {None}
+        verdict = others.pop() if len(others) == 1 and not _change_in(turn, task, texts[1:]) else None
+    if verdict is None and task.changing and wants_continue(tokens_of(texts[0])):
+        verdict = False
+    if verdict is None:
+        return any(_change(turn, task, text) for text in texts[1:])
+    confirm(turn, task, state, verdict)
+    return True
+
+
+def _change_in(turn: Turn, task: TaskInstance, texts: tuple[str, ...]) -> bool:
+    return any(corrected(turn, task, text) for text in texts)
+
+
+def confirm(turn: Turn, task: TaskInstance, state: Confirm, verdict: bool) -> None:
+    """Take the caller's yes or no to a confirmation."""
+    if task.changing:
+        turn.put(task, changing=False)
+        run(turn, task.task_id)
+    elif verdict:
+        confirmed = {
+            name: SlotValue(slot.value, slot.source, slot.confirmed or name in state.slots)
+            for name, slot in task.slots.items()
+        }
+        task = turn.put(task, slots=MappingProxyType(confirmed))
+        move(turn, task, state.yes, "confirmed by the caller")
+        run(turn, task.task_id)
+    elif state.no:
+        move(turn, task, state.no, "refused by the caller")
+        run(turn, task.task_id)
+    else:
+        turn.note(f"{task.task}: {task.state} refused, asks what to change")
+        turn.put(task, changing=True)
+        run(turn, task.task_id)
+
+
+def _change(turn: Turn, task: TaskInstance, text: str) -> bool:
+    """Take a correction: values that differ from what is known."""
+    values = corrected(turn, task, text)
+    if not values:
+        return False
+    turn.put(task, changing=False)
+    settle(turn, put_values(turn, task, values, "caller"))
+    _ensure_question(turn, task)
+    return True
+
+
+def _reopen(turn: Turn, task: TaskInstance, text: str, named_is_enough: bool = False) -> bool:
+    """Take "change the time": empty that slot and ask for it."""
+    tokens = tokens_of(text)
+    if len(tokens) > 10 or not (named_is_enough or is_correction(tokens)):
+        return False
+    slots = turn.definition(task).slots
+    meant = [
+        name
+        for name in task.slots
+        if slots[name].from_ == "caller" and {*name.split("_"), _SPOKEN.get(slots[name].type, name)} & set(tokens)
+    ]
+    if not meant:
+        return False
+    task = forget(turn, turn.put(task, changing=False), meant)
+    return_to(turn, task, meant)
+    run(turn, task.task_id)
+    return True
+
+
+_SPOKEN = {"date": "day", "time": "hour", "phone": "number"}
+
+
+def not_understood(turn: Turn, task: TaskInstance) -> None:
+    """Count, ask again, or give up."""
+    state = turn.state(task)
+    if isinstance(state, Act):
+        turn.say(Progress(turn.agent.texts.still_working), task.task_id)
+        return
+    _count(turn, task)
+    if isinstance(state, Collect | Confirm) and _exhausted(turn, task, state):
+        return
+    if isinstance(state, Confirm):
+        turn.lead = turn.agent.texts.not_understood
+    put_question(turn, again=True)
+
+
+def _count(turn: Turn, task: TaskInstance) -> None:
+    task = turn.task(task.task_id) or task
+    turn.put(task, attempts=MappingProxyType({**task.attempts, task.state: task.attempts.get(task.state, 0) + 1}))
+
+
+def _exhausted(turn: Turn, task: TaskInstance, state: Collect | Confirm) -> bool:
+    """After too many attempts: the state's own way out, a human, or the end of the task."""
+    task = turn.task(task.task_id) or task
+    if task.attempts.get(task.state, 0) < (state.attempts or turn.agent.limits.no_match):
+        return False
+    turn.instead = ""
+    if state.failed:
+        move(turn, task, state.failed, "too many attempts")
+        run(turn, task.task_id)
+    elif turn.agent.escalation.target:
+        to_human(turn)
+    else:
+        fail(turn, task, turn.agent.texts.too_many_retries, "too_many_retries")
+    return True

@@ -1,0 +1,6 @@
+"""From a YAML file to an agent that can be served, or to the exact places where it is wrong."""
+
+from fsa_engine.domain.loading.load import load_agent, load_text
+from fsa_engine.domain.loading.problems import DefinitionError, Problem
+
+__all__ = ["DefinitionError", "Problem", "load_agent", "load_text"]

@@ -1,0 +1,111 @@
+"""What a model asks for. It may propose values and tasks; a confirmation it can never give: that takes the caller."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fsa_engine.domain.conversing import answer_cancel, ask_to_cancel, start
+from fsa_engine.domain.definition import Collect, Confirm
+from fsa_engine.domain.events import AnswerTask, CancelTask, StartTask
+from fsa_engine.domain.filling import heard, put_values, settle
+from fsa_engine.domain.floor import give, is_writing, put_question
+from fsa_engine.domain.listening import not_understood, understand
+from fsa_engine.domain.outputs import Progress, Steer
+from fsa_engine.domain.snapshot import TaskInstance
+from fsa_engine.domain.turn import Illegal, Turn
+from fsa_engine.domain.understanding.answers import yes_or_no
+from fsa_engine.domain.understanding.values import proposals, proposed
+from fsa_engine.domain.understanding.words import tokens_of
+
+OWN_WORDS = "The caller must say it in their own words. Ask again and pass on what they say."
+
+
+def start_task(turn: Turn, event: StartTask) -> None:
+    """Start a task with the proposals that may stand. Raises Illegal for a task that does not exist."""
+    if event.task not in turn.agent.tasks:
+        raise Illegal(f"there is no task {event.task!r}")
+    start(turn, event.task, event.caller_words)
+    task = next((t for t in turn.snapshot.tasks if t.task == event.task), None)
+    if task is not None and not task.waiting:
+        _propose(turn, task, event.arguments, event.caller_words)
+        give(turn)
+    _last_questions_only(turn)
+
+
+def _last_questions_only(turn: Turn) -> None:
+    """A task that was started and then given values has asked twice: only its last question counts."""
+    from fsa_engine.domain.outputs import Ask
+
+    asks = [i for i, output in enumerate(turn.outputs) if isinstance(output.body, Ask)]
+    turn.outputs = [output for i, output in enumerate(turn.outputs) if i not in asks[:-1]]
+
+
+def _propose(turn: Turn, task: TaskInstance, arguments: Mapping[str, Any], words: str) -> bool:
+    """Fill slots with what a model proposes where it parses, passes its checks and may come from a model."""
+    values = {}
+    slots = turn.definition(task).slots
+    for name, given in list(arguments.items())[:50]:
+        slot = slots.get(name)
+        if slot is None or slot.from_ == "tool":
+            turn.reject(f"{name}: not a slot that may be proposed")
+            continue
+        value = proposed(given, slot.shape, turn.setting)
+        if value is None:
+            turn.reject(f"{name}: not a {slot.type}")
+        elif slot.own_words and heard(turn, task, words, name).get(name) != value:
+            turn.reject(f"{name}: only in the caller's own words")
+            turn.say(Steer(OWN_WORDS), task.task_id)
+        elif name not in task.slots or task.slots[name].value != value:
+            values[name] = value
+    if values and is_writing(turn, task):
+        turn.reject("a tool that cannot be taken back is at work")
+        return False
+    if values:
+        state = turn.state(task)
+        settle(turn, put_values(turn, task, values, "model"), state.slot if isinstance(state, Collect) else "")
+    return bool(values)
+
+
+def answer(turn: Turn, event: AnswerTask) -> None:
+    """Take an answer to a task's question. Raises Illegal if the task is not open."""
+    task = turn.task(event.task_id)
+    if task is None:
+        raise Illegal(f"task {event.task_id!r} is not open")
+    pending = turn.snapshot.pending
+    if pending and pending.kind == "cancel" and pending.task_id == task.task_id:
+        answer_cancel(turn, pending, yes_or_no(tokens_of(event.caller_words)))
+        return
+    turn.change(phase="open", focus=task.task_id, pending=None, silences=0)
+    if not _answered(turn, task, event):
+        current = turn.task(task.task_id)
+        if current is not None:
+            not_understood(turn, current)
+    give(turn)
+
+
+def _answered(turn: Turn, task: TaskInstance, event: AnswerTask) -> bool:
+    state = turn.state(task)
+    if is_writing(turn, task):
+        turn.reject("a tool that cannot be taken back is at work")
+        turn.say(Progress(turn.agent.texts.still_working), task.task_id)
+        return True
+    values = proposals(event.answer)
+    if values is None and isinstance(state, Collect):
+        values = {state.slot: event.answer} if event.answer else {}
+    if values and _propose(turn, task, values, event.caller_words):
+        return True
+    if tokens_of(event.caller_words) and understand(turn, task, (event.caller_words,)):
+        return True
+    if isinstance(state, Confirm):
+        turn.reject("a confirmation takes the caller's own words")
+        turn.say(Steer(OWN_WORDS), task.task_id)
+        put_question(turn)
+        return True
+    return False
+
+
+def cancel(turn: Turn, event: CancelTask) -> None:
+    """Give a task up, after asking the caller if work would be lost. Raises Illegal if the task is not open."""
+    task = turn.task(event.task_id)
+    if task is None:
+        raise Illegal(f"task {event.task_id!r} is not open")
+    ask_to_cancel(turn, task)
