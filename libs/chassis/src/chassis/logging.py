@@ -98,6 +98,7 @@ if not structlog.is_configured():
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
             _console(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )

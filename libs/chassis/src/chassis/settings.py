@@ -74,6 +74,7 @@ class ServiceSettings(BaseSettings):
     environment: Environment = Environment.DEVELOPMENT
     kafka_bootstrap_servers: str = "localhost:9092"
     kafka_replication_factor: int = Field(default=1, ge=1, le=10)
+    kafka_manage_topics: bool = True
     kafka_security: KafkaSecurity = Field(default_factory=KafkaSecurity)
     session_target: str = "localhost:50051"
     log_level: str = Field(default="INFO", pattern="(?i)^(debug|info|warning|error|critical)$")

@@ -29,7 +29,10 @@ _TROUBLE = (KafkaError, BusError, OSError, TimeoutError)
 
 
 class KafkaBus(Bus):
-    """One connection of one process to one cluster."""
+    """One connection of one process to one cluster.
+
+    `manage_topics` makes missing topics at start, with `replication_factor`; without it they must be there.
+    """
 
     def __init__(
         self,
@@ -38,9 +41,11 @@ class KafkaBus(Bus):
         *,
         security: KafkaSecurity | None = None,
         replication_factor: int = 1,
+        manage_topics: bool = True,
     ) -> None:
         self._connection = Connection(bootstrap_servers, client_id, security or KafkaSecurity())
         self._replication_factor = replication_factor
+        self._manage_topics = manage_topics
         self._admin: AIOKafkaAdminClient | None = None
         self._sender: InboxSender | None = None
         self._writer = LogWriter(self._connection)
@@ -56,6 +61,7 @@ class KafkaBus(Bus):
             client_id,
             security=settings.kafka_security,
             replication_factor=settings.kafka_replication_factor,
+            manage_topics=settings.kafka_manage_topics,
         )
 
     @override
@@ -77,7 +83,8 @@ class KafkaBus(Bus):
     async def _connect(self) -> None:
         self._admin = self._connection.admin()
         await self._admin.start()
-        await topics.ensure(self._admin, self._replication_factor)
+        if self._manage_topics:
+            await topics.ensure(self._admin, self._replication_factor)
         await self._writer.start()
         self._sender = InboxSender(self._connection.inbox_producer())
         await self._sender.start(spec.name for spec in topics.TOPICS)

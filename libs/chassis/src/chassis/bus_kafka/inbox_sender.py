@@ -130,8 +130,8 @@ class InboxSender:
         slot.sent_at = self._loop.time()
         for value, headers in slot.take():
             try:
-                sent = await self._producer.send(slot.topic, value, partition=slot.number, headers=headers or None)
-            except (KafkaError, AssertionError) as error:
+                sent = await self._producer.send(slot.topic, value, partition=slot.number, headers=list(headers))
+            except Exception as error:  # Whatever it is, the other slots go on.
                 self._failed(slot, error)
                 continue
             slot.flying += 1

@@ -66,7 +66,7 @@ class LogWriter:
         for attempt in range(1, ATTEMPTS + 1):
             producer = await self._current()
             try:
-                sent = await producer.send(topic, value, key=key, headers=list(headers) or None)
+                sent = await producer.send(topic, value, key=key, headers=list(headers))
                 sent.add_done_callback(_look_at)
                 await asyncio.shield(sent)
                 return

@@ -6,7 +6,7 @@ Only closed segments are deleted: what is kept at most is retention + segment ti
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, for_code
+from aiokafka.errors import KafkaError, for_code
 
 from chassis.bus import (
     CALL_EVENTS,
@@ -86,12 +86,8 @@ async def ensure(admin: AIOKafkaAdminClient, replication_factor: int) -> None:
         KafkaError: the broker did not answer.
         BusError: it refused.
     """
-    try:
-        existing = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
-        await _create([spec for spec in TOPICS if spec.name not in existing], admin, replication_factor)
-    except IncompatibleBrokerVersion:
-        _log.warning("the broker makes no topics on request, it must make them itself")
-        return
+    existing = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+    await _create([spec for spec in TOPICS if spec.name not in existing], admin, replication_factor)
     for spec in TOPICS:
         await _grow(spec, existing.get(spec.name, spec.partitions), admin)
 
@@ -99,7 +95,10 @@ async def ensure(admin: AIOKafkaAdminClient, replication_factor: int) -> None:
 async def _create(missing: list[TopicSpec], admin: AIOKafkaAdminClient, replication_factor: int) -> None:
     if not missing:
         return
-    response = await admin.create_topics([_new(spec, replication_factor) for spec in missing])
+    try:
+        response = await admin.create_topics([_new(spec, replication_factor) for spec in missing])
+    except AttributeError as error:  # aiokafka's own, while the cluster has no controller
+        raise BusError("the cluster has no controller yet") from error
     for name, code, *detail in response.topic_errors:
         if code not in (0, _TOPIC_ALREADY_EXISTS):
             raise BusError(f"topic {name} cannot be created: {for_code(code).__name__} {detail[0] if detail else ''}")
