@@ -183,7 +183,7 @@ async def stored_world(store: Store) -> AsyncIterator[World]:
     await made.end()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_world() -> type[World]:
     return World
 

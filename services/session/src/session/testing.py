@@ -35,6 +35,10 @@ class Fuse:
         self._left = steps
         self.blown = False
 
+    def arm(self, steps: int) -> None:
+        """Kill after so many more."""
+        self._left = steps
+
     def blow(self) -> None:
         """Kill now."""
         self.blown = True
