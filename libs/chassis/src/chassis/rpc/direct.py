@@ -25,12 +25,28 @@ class _Direct:
         method = getattr(self._servicer, name)
 
         def call(request: Message, timeout: float | None = None, metadata: Any = None) -> Any:
-            answer = method(_copy(request), None)
+            try:
+                answer = method(_copy(request), _CONTEXT)
+            except Exception as error:
+                raise as_rpc_error(error) from error
             if hasattr(answer, "__aiter__"):
                 return _stream(answer, timeout)
             return _unary(answer, DEADLINE_SECONDS if timeout is None else timeout)
 
         return call
+
+
+class _Context:
+    """All that the generated methods which nobody wrote ask of a gRPC context."""
+
+    def set_code(self, code: Any) -> None:
+        pass
+
+    def set_details(self, details: str) -> None:
+        pass
+
+
+_CONTEXT = _Context()
 
 
 async def _unary(answer: Awaitable[Message], timeout: float) -> Message:

@@ -37,5 +37,7 @@ def as_rpc_error(error: Exception) -> RpcError:
         return RpcError(error.code(), error.details() or "")
     if isinstance(error, TimeoutError):
         return RpcError(StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+    if isinstance(error, NotImplementedError):
+        return RpcError(StatusCode.UNIMPLEMENTED, "Method not implemented!")
     _log.error("a servicer failed", exc_info=error)
     return RpcError(StatusCode.INTERNAL, f"unexpected {type(error).__name__}")
