@@ -1,0 +1,216 @@
+"""The agent's half of a dialogue: brings the engine's outputs and the model's speech to the caller, knows what arrived.
+
+Order: outputs are delivered as the engine gave them, one delivery at a time, while nobody else speaks and no answer of
+the engine to the caller's latest words is outstanding. The output that ends the call waits until everything was heard.
+"""
+
+from collections.abc import Iterable
+
+from audio.transcode import Transcoder
+from llm_relay.backends.port import Capabilities, Manner, ModelSession, Part
+from llm_relay.domain.conversation import Conversation
+from llm_relay.domain.outputs import Delivery, Line, kind, words
+from llm_relay.domain.response import Stage
+from llm_relay.domain.turns import Caller, Item
+from llm_relay.links import Links
+from llm_relay.metrics import RESPONSE, TURNS, UNREPORTED
+from opusagent.call.v1.call_pb2 import END_REASON_AGENT_HUNG_UP, END_REASON_PROVIDER_ERROR, END_REASON_TRANSFERRED
+from opusagent.events.v1.events_pb2 import SPEAKER_AGENT, TurnTaken
+from opusagent.fsa.v1.fsa_pb2 import Output
+from opusagent.media.v1.inbox_pb2 import Heard
+
+_MANNERS = {"ask": Manner.EXACTLY, "verbatim": Manner.EXACTLY, "steer": Manner.UNSPOKEN}
+
+
+class Agent:
+    """Of one call."""
+
+    def __init__(self, call_id: str, state: Conversation, links: Links, can: Capabilities, to_call: Transcoder) -> None:
+        """`to_call`: from the model's format to the call's."""
+        self._call_id = call_id
+        self._outputs = state.outputs
+        self._floor = state.floor
+        self._silence = state.silence
+        self._response = state.response
+        self._gateway = links.gateway
+        self._transcript = links.transcript
+        self._timers = links.timers
+        self._can = can
+        self._to_call = to_call
+        self._bytes_per_ms = to_call.dst.bytes_per_ms
+        self.session: ModelSession | None = None
+        self.closed = False
+        # No output of the engine is spoken while its answer to the caller's latest words is outstanding.
+        self.holding = False
+        # The last question put, and what an interruption left unheard.
+        self._question: Line | None = None
+        self._rest: list[Line] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether the agent speaks, will speak, or must wait."""
+        return self.holding or not self._outputs.empty or self.session is None or not self.session.free
+
+    # ---- outputs
+
+    def add(self, outputs: Iterable[Output], *, answers_caller: bool) -> None:
+        """Take in the engine's outputs of one step."""
+        self._transcript.delivered(self._outputs.add(outputs, answers_caller=answers_caller))
+
+    def pump(self) -> None:
+        """Deliver what can be delivered now."""
+        while self.session is not None and self._may_speak():
+            delivery = self._outputs.take(merge=not self._can.speaks_text)
+            if delivery is None:
+                self._close_if_over()
+                return
+            self._deliver(self.session, delivery)
+
+    def _may_speak(self) -> bool:
+        free = self.session is not None and self.session.free
+        return free and not self.holding and not self.closed and self._floor.caller is Caller.SILENT
+
+    def _deliver(self, session: ModelSession, delivery: Delivery) -> None:
+        parts = [self._part(line) for line in delivery.lines]
+        for line in delivery.lines:
+            if kind(line.output) == "ask":
+                self._question = line
+                session.expect(line.output.ask.expect)
+                self._silence.arm(line.output.ask.expect.no_input_ms)
+        if not self._can.takes_steering:
+            parts = [part for part in parts if part.manner is not Manner.UNSPOKEN]
+        parts = [part for part in parts if part.text]
+        if parts:
+            session.deliver(delivery.delivery_id, parts)
+        else:
+            self.generated(delivery.delivery_id)
+
+    def _part(self, line: Line) -> Part:
+        return Part(line.text, _MANNERS.get(kind(line.output), Manner.FREELY), line.output.task_id)
+
+    def _close_if_over(self) -> None:
+        output = self._outputs.next_closing()
+        if output is None or not self._floor.quiet or not self._outputs.idle:
+            return
+        self._outputs.close()
+        self.closed = True
+        self._transcript.delivered([output.output_id])
+        if kind(output) == "hand_off":
+            self._gateway.hang_up(END_REASON_TRANSFERRED, output.hand_off.target)
+        else:
+            self._gateway.hang_up(END_REASON_AGENT_HUNG_UP)
+
+    # ---- speech of the model
+
+    def item_begun(self, item_id: str, delivery_id: str) -> None:
+        """An item carries a delivery."""
+        self._outputs.item_begun(delivery_id, item_id)
+
+    def audio(self, item_id: str, audio: bytes, text: str, last: bool) -> None:
+        """Speech to be played; dropped when its item was cut."""
+        item = self._floor.item(item_id)
+        if item is None:
+            return
+        audio = self._to_call.feed(audio)
+        if not item.sent_ms and audio:
+            self._first_audio(item)
+        item.add(len(audio) / self._bytes_per_ms, text, last, self._timers.now_ms())
+        self._gateway.audio(item_id, audio, text, last)
+
+    def _first_audio(self, item: Item) -> None:
+        spent = self._response.answered(self._timers.now_ms())
+        for stage, milliseconds in spent.items():
+            RESPONSE.labels(stage).observe(milliseconds / 1000)
+        item.response_ms = spent.get(Stage.TOTAL, 0)
+
+    def generated(self, delivery_id: str) -> None:
+        """The model has made all speech of a delivery."""
+        self._settle(self._outputs.generated(delivery_id))
+
+    def heard(self, report: Heard) -> None:
+        """The gateway's report of playout."""
+        now_ms = self._timers.now_ms()
+        item = self._floor.heard(report.item_id, report.heard_ms, report.ended, now_ms, flushed=report.flushed)
+        if item is not None:
+            self._over(item)
+
+    def overdue(self) -> None:
+        """End the items whose end the gateway did not report."""
+        for item in self._floor.overdue(self._timers.now_ms()):
+            UNREPORTED.inc()
+            self._over(item)
+
+    def _over(self, item: Item) -> None:
+        if item.heard_ms and item.heard_text:
+            self._transcript.turn(f"{self._call_id}/a/{item.item_id}", self._turn(item))
+            TURNS.labels("agent").inc()
+        if item.cut and self._can.truncates and self.session is not None:
+            self.session.truncate(item.item_id, item.heard_ms)
+        self._settle(self._outputs.item_ended(item))
+
+    def _turn(self, item: Item) -> TurnTaken:
+        return TurnTaken(
+            speaker=SPEAKER_AGENT,
+            text=item.heard_text,
+            started_ms=item.started_ms,
+            ended_ms=item.started_ms + item.heard_ms,
+            response_ms=item.response_ms,
+            interrupted=item.cut,
+        )
+
+    def _settle(self, delivery: Delivery | None) -> None:
+        if delivery is None:
+            return
+        if delivery.cut and not delivery.heard:
+            self._outputs.put_back(delivery.lines)
+            return
+        self._transcript.delivered(delivery.output_ids)
+        if delivery.cut:
+            self._rest += delivery.rest
+
+    # ---- interruptions
+
+    def interrupt(self) -> bool:
+        """Stop speaking at once. Returns whether anything was being said or about to be."""
+        cut = self._floor.cut(self._timers.now_ms())
+        if self.session is None or (not cut and self._outputs.idle and self.session.free):
+            return False
+        self._outputs.cut()
+        self.session.silence()
+        if cut:
+            self._gateway.flush()
+        return True
+
+    def answered(self) -> None:
+        """The caller took the floor with words: what he cut short is not said again."""
+        self._rest.clear()
+        self._silence.arm(0)
+
+    def resume(self) -> None:
+        """What stopped the agent was no turn: say the rest, where the backend says what it is told."""
+        rest, self._rest = self._rest, []
+        if self._can.speaks_text:
+            self._outputs.put_back(rest)
+
+    def reattach(self) -> None:
+        """The socket was lost, and what had not been heard with it: say that again, or the last question."""
+        if self.session is not None:
+            self.session.silence()
+        self._outputs.cut()
+        for item in self._floor.lose():
+            self._over(item)
+        self.resume()
+        if self._outputs.empty and self._question is not None:
+            self._outputs.put_back([Line(self._question.output, words(self._question.output))])
+
+    def give_up(self, reason: str) -> None:
+        """There is nobody who could speak any more: end the call."""
+        if not self.closed:
+            self.closed = True
+            self._gateway.hang_up(END_REASON_PROVIDER_ERROR, reason)
+
+    def end(self) -> None:
+        """The call is over: what is still being played counts as heard up to the last report."""
+        self.closed = True
+        for item in self._floor.lose():
+            self._over(item)

@@ -1,0 +1,1 @@
+"""What holds the conversation: one port, and a folder for each implementation."""

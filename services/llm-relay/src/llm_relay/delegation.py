@@ -1,0 +1,149 @@
+"""Function calls of the model become events of the engine.
+
+The model is answered at once, so that the conversation never stops; what the task says comes later as outputs. With
+every call go the caller's own words of the turn that led to it: when they are still being transcribed, the event waits
+for them, but not for long.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+from prometheus_client import Counter
+
+from chassis.logging import get_logger
+from llm_relay.adapters.engine import EngineLink
+from llm_relay.adapters.timers import Cancel, Timers
+from llm_relay.backends.port import ModelSession, ToolCall
+from llm_relay.domain.outputs import kind
+from llm_relay.domain.turns import Caller, Floor
+from opusagent.fsa.v1.fsa_pb2 import AnswerTask, CancelTask, Output, StartTask
+
+TOOL_CALLS = Counter("opusagent_relay_tool_calls_total", "Function calls of the model", ["name", "outcome"])
+
+WORDS_MS = 1500
+"""How long a function call waits for the transcript of the caller's turn."""
+
+ACCEPTED = "Accepted. Go on with the conversation: what the task needs or finds is given to you. Announce no result."
+NOT_UNDERSTOOD = "Not accepted: the arguments are not a JSON object with the fields that the function declares."
+NO_TASK = "Not accepted: no task is open. Use start_task."
+UNKNOWN_FUNCTION = "Not accepted: there is no such function."
+
+_log = get_logger(__name__)
+_Arguments = Mapping[str, Any]
+
+
+class Refused(Exception):
+    """A function call that cannot be passed on; its text goes to the model."""
+
+
+class Delegation:
+    """Of one call."""
+
+    def __init__(self, call_id: str, engine: EngineLink, floor: Floor, timers: Timers) -> None:
+        self._call_id = call_id
+        self._engine = engine
+        self._floor = floor
+        self._timers = timers
+        self.session: ModelSession | None = None
+        self._words = ""
+        self._waiting: list[tuple[ToolCall, Cancel]] = []
+        # Open tasks in the order in which they last spoke.
+        self._tasks: dict[str, None] = {}
+
+    def learn(self, outputs: Iterable[Output]) -> None:
+        """Remember which tasks are open, and which spoke last."""
+        for output in outputs:
+            self._tasks.pop(output.task_id, None)
+            if output.task_id and kind(output) not in ("result", "failed"):
+                self._tasks[output.task_id] = None
+
+    def called(self, call: ToolCall) -> None:
+        """The model calls a function."""
+        if self._floor.caller is Caller.SILENT:
+            self._pass_on(call)
+            return
+        moment_ms = self._timers.now_ms() + WORDS_MS
+        self._waiting.append((call, self._timers.at(moment_ms, self._flush)))
+
+    def heard(self, words: str) -> None:
+        """The caller's latest turn; empty when it had no words."""
+        self._words = words
+        self._flush()
+
+    def close(self) -> None:
+        """The call is over."""
+        for _, cancel in self._waiting:
+            cancel()
+        self._waiting.clear()
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for call, cancel in waiting:
+            cancel()
+            self._pass_on(call)
+
+    def _pass_on(self, call: ToolCall) -> None:
+        outcome, answer = "accepted", ACCEPTED
+        try:
+            self._engine.post(f"{self._call_id}/f{call.function_call_id}", **self._event(call))
+        except Refused as refusal:
+            outcome, answer = "refused", str(refusal)
+            _log.warning("a function call of the model cannot be passed on", why=answer)
+        TOOL_CALLS.labels(call.name if call.name in _FUNCTIONS else "unknown", outcome).inc()
+        if self.session is not None:
+            self.session.answer_tool(call.function_call_id, answer)
+
+    def _event(self, call: ToolCall) -> dict[str, Any]:
+        make = _FUNCTIONS.get(call.name)
+        if make is None:
+            raise Refused(UNKNOWN_FUNCTION)
+        try:
+            arguments = orjson.loads(call.arguments_json or b"{}")
+        except orjson.JSONDecodeError:
+            raise Refused(NOT_UNDERSTOOD) from None
+        if not isinstance(arguments, dict):
+            raise Refused(NOT_UNDERSTOOD)
+        return make(self, call.function_call_id, arguments)
+
+    def _start(self, function_call_id: str, arguments: _Arguments) -> dict[str, Any]:
+        task, values = arguments.get("task"), arguments.get("arguments", {})
+        if not isinstance(task, str) or not isinstance(values, dict):
+            raise Refused(NOT_UNDERSTOOD)
+        start = StartTask(
+            task=task,
+            arguments_json=orjson.dumps(values).decode(),
+            caller_words=self._words,
+            function_call_id=function_call_id,
+        )
+        return {"start": start}
+
+    def _answer(self, function_call_id: str, arguments: _Arguments) -> dict[str, Any]:
+        answer = arguments.get("answer")
+        if answer is None:
+            raise Refused(NOT_UNDERSTOOD)
+        text = answer if isinstance(answer, str) else orjson.dumps(answer).decode()
+        event = AnswerTask(
+            task_id=self._task(arguments), answer=text, caller_words=self._words, function_call_id=function_call_id
+        )
+        return {"answer": event}
+
+    def _cancel(self, function_call_id: str, arguments: _Arguments) -> dict[str, Any]:
+        event = CancelTask(task_id=self._task(arguments), caller_words=self._words, function_call_id=function_call_id)
+        return {"cancel": event}
+
+    def _task(self, arguments: _Arguments) -> str:
+        """The task that is meant: the one named, or the one that spoke last."""
+        named = arguments.get("task_id")
+        if isinstance(named, str) and named in self._tasks:
+            return named
+        if not self._tasks:
+            raise Refused(NO_TASK)
+        return next(reversed(self._tasks))
+
+
+_FUNCTIONS = {
+    "start_task": Delegation._start,
+    "answer_task": Delegation._answer,
+    "cancel_task": Delegation._cancel,
+}

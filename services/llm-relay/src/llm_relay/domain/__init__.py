@@ -1,0 +1,1 @@
+"""What a conversation is, without I/O and without a clock: time comes in as milliseconds."""

@@ -1,0 +1,192 @@
+"""The engine's outputs on their way into the dialogue: what may be said next, and what counts as delivered.
+
+An output waits until the dialogue is free, is taken into a *delivery* (what a backend is asked to bring to the caller
+in one go), and is delivered once the caller heard it to its end, or heard some of it and cut it short. One cut before
+anything was heard waits again. A question or a filler that has not been said is dropped when the engine has already
+answered something newer: it is out of date; results are not, and are kept.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from llm_relay.domain.turns import Item
+from opusagent.fsa.v1.fsa_pb2 import Output
+
+# Out of date as soon as something newer is to be said.
+_PERISHABLE = frozenset({"ask", "progress"})
+_CLOSING = frozenset({"hang_up", "hand_off"})
+
+
+def kind(output: Output) -> str:
+    """Which body an output carries; empty when it is none that this version knows."""
+    return output.WhichOneof("body") or ""
+
+
+def words(output: Output) -> str:
+    """What an output says; empty when it is not for speaking."""
+    body = kind(output)
+    return getattr(output, body).text if body and body not in _CLOSING else ""
+
+
+def closing(output: Output) -> bool:
+    """Whether the call ends with it."""
+    return kind(output) in _CLOSING
+
+
+@dataclass(slots=True)
+class Line:
+    """An output and what is left to say of it."""
+
+    output: Output
+    text: str
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Outputs being brought to the caller in one go, and the items of speech that carry them."""
+
+    delivery_id: str
+    lines: list[Line]
+    # The backend has made all the speech that it will make of it.
+    generated: bool = False
+    heard: bool = False
+    cut: bool = False
+    # Words of the pieces that were heard to their end, in order.
+    heard_words: str = ""
+    playing: set[str] = field(default_factory=set)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing of it will be played any more."""
+        return self.generated and not self.playing
+
+    @property
+    def output_ids(self) -> list[str]:
+        """Ids of its outputs."""
+        return [line.output.output_id for line in self.lines]
+
+    @property
+    def rest(self) -> list[Line]:
+        """What was not heard: each line without the pieces heard to their end."""
+        heard = self.heard_words
+        rest: list[Line] = []
+        for line in self.lines:
+            text, heard = _without(line.text, heard)
+            if text:
+                rest.append(Line(line.output, text))
+        return rest
+
+
+def _without(text: str, heard: str) -> tuple[str, str]:
+    """The text without its heard beginning, and what is left of the heard words for the next one."""
+    said, known = text.split(), heard.split()
+    if said[: len(known)] == known:
+        return " ".join(said[len(known) :]), ""
+    if known[: len(said)] == said:
+        return "", " ".join(known[len(said) :])
+    return text, ""
+
+
+class Outputs:
+    """Of one call at one relay; `generation` keeps its delivery ids apart from those of the relay before."""
+
+    def __init__(self, generation: int) -> None:
+        self._generation = generation
+        self._waiting: deque[Line] = deque()
+        self._deliveries: dict[str, Delivery] = {}
+        self._by_item: dict[str, Delivery] = {}
+        self._seen: set[str] = set()
+        self._count = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being delivered."""
+        return not self._deliveries
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits or is being delivered."""
+        return not self._deliveries and not self._waiting
+
+    def add(self, outputs: Iterable[Output], *, answers_caller: bool) -> list[str]:
+        """Take in the outputs of one step; known ones are ignored.
+
+        `answers_caller`: they answer the caller's latest words, so whatever perishable still waits is out of date;
+        outputs of other events make it so only when they ask something themselves. Returns the ids of what was dropped.
+        """
+        news = [output for output in outputs if output.output_id not in self._seen]
+        self._seen.update(output.output_id for output in news)
+        asks = any(kind(output) == "ask" for output in news)
+        says = any(words(output) and kind(output) != "steer" for output in news)
+        dropped = self._drop(_PERISHABLE) if asks or (says and answers_caller) else []
+        if asks:
+            dropped += self._drop(_CLOSING)
+        self._waiting.extend(Line(output, words(output)) for output in news)
+        return dropped
+
+    def _drop(self, kinds: frozenset[str]) -> list[str]:
+        dropped = [line.output.output_id for line in self._waiting if kind(line.output) in kinds]
+        self._waiting = deque(line for line in self._waiting if kind(line.output) not in kinds)
+        return dropped
+
+    def next_closing(self) -> Output | None:
+        """The output that ends the call, if it is the next; it stays until `close` takes it."""
+        return self._waiting[0].output if self._waiting and closing(self._waiting[0].output) else None
+
+    def close(self) -> None:
+        """The output that ends the call was carried out."""
+        self._waiting.popleft()
+
+    def take(self, merge: bool) -> Delivery | None:
+        """The next delivery: the first waiting output, or all up to a closing one when `merge`."""
+        lines: list[Line] = []
+        while self._waiting and not closing(self._waiting[0].output) and (merge or not lines):
+            lines.append(self._waiting.popleft())
+        return self._begin(lines) if lines else None
+
+    def _begin(self, lines: list[Line]) -> Delivery:
+        self._count += 1
+        delivery = Delivery(f"{lines[0].output.output_id}~{self._generation}.{self._count}", lines)
+        self._deliveries[delivery.delivery_id] = delivery
+        return delivery
+
+    def put_back(self, lines: Sequence[Line]) -> None:
+        """Say these again, before everything else."""
+        self._waiting.extendleft(reversed(lines))
+
+    def item_begun(self, delivery_id: str, item_id: str) -> None:
+        """An item of speech carries this delivery."""
+        delivery = self._deliveries.get(delivery_id)
+        if delivery is not None:
+            delivery.playing.add(item_id)
+            self._by_item[item_id] = delivery
+
+    def generated(self, delivery_id: str) -> Delivery | None:
+        """The backend makes no more speech of it. Returns the delivery if that settles it."""
+        delivery = self._deliveries.get(delivery_id)
+        if delivery is None:
+            return None
+        delivery.generated = True
+        return self._settle(delivery)
+
+    def item_ended(self, item: Item) -> Delivery | None:
+        """An item was played to its end or cut. Returns the delivery that this settles."""
+        delivery = self._by_item.pop(item.item_id, None)
+        if delivery is None:
+            return None
+        delivery.playing.discard(item.item_id)
+        delivery.heard = delivery.heard or item.heard_ms > 0
+        delivery.cut = delivery.cut or item.cut
+        delivery.heard_words = f"{delivery.heard_words} {item.wholly_heard_text}".strip()
+        return self._settle(delivery)
+
+    def cut(self) -> None:
+        """Barge-in: whatever is being delivered is cut short, also what has made no sound yet."""
+        for delivery in self._deliveries.values():
+            delivery.cut = True
+
+    def _settle(self, delivery: Delivery) -> Delivery | None:
+        if not delivery.settled:
+            return None
+        return self._deliveries.pop(delivery.delivery_id)
