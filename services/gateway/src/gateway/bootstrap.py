@@ -14,6 +14,7 @@ from chassis.leases import SlotLease
 from chassis.lifecycle import Service
 from chassis.logging import get_logger
 from gateway.adapters import ops
+from gateway.adapters.audiocodes import AudioCodes
 from gateway.adapters.server import http_class
 from gateway.adapters.twilio import Twilio
 from gateway.adapters.websocket import Sockets, protocol_class
@@ -92,8 +93,7 @@ class GatewayApp(Service):
         """Close what is open; calls that still run are left for telephony to bring elsewhere."""
         self.switchboard.draining = True
         await self.switchboard.let_go()
-        for socket in self.sockets:
-            socket.close(1012, "gateway restarts")
+        await self.sockets.stop()
         if self._server is not None:
             await self._server.stop()
         if self._inbox is not None:
@@ -118,9 +118,13 @@ def build(settings: GatewaySettings, bus: Bus, session: "SessionServiceAsyncStub
     app = GatewayApp(settings, bus, switchboard, facts, lease)
     twilio = Twilio(settings, switchboard, facts, app.sockets, clock)
     switchboard.control(Channel.CHANNEL_TWILIO, twilio.leg_control)
+    audiocodes = AudioCodes(settings, switchboard, app.sockets)
     app.asgi.include_router(twilio.router)
+    app.asgi.include_router(audiocodes.router)
     upgraded = protocol_class(
-        {twilio.path: twilio.accept}, max_frame_bytes=settings.max_frame_bytes, ping_seconds=settings.ping_seconds
+        {twilio.path: twilio.accept, audiocodes.path: audiocodes.accept},
+        max_frame_bytes=settings.max_frame_bytes,
+        ping_seconds=settings.ping_seconds,
     )
     app.serve_with(
         HttpServer(

@@ -101,6 +101,10 @@ class LiveCall:
         """Agent audio not yet sent to telephony."""
         return self._player.waiting_ms if self._player is not None else 0
 
+    @property
+    def _sounding(self) -> bool:
+        return self._player is not None and not self._player.idle
+
     # ---- from the leg
 
     def caller_audio(self, leg: Leg, audio: bytes) -> None:
@@ -121,6 +125,11 @@ class LiveCall:
         """Take the echo of a mark."""
         if leg is self._leg and self._player is not None:
             self._player.mark_echoed(name)
+
+    def playout_finished(self, leg: Leg) -> None:
+        """Telephony has played everything that it was sent."""
+        if leg is self._leg and self._player is not None:
+            self._player.all_played()
 
     def stream_stopped(self, leg: Leg) -> None:
         """Telephony ended the stream."""
@@ -158,7 +167,7 @@ class LiveCall:
         self._step(LegEvent.ATTACHED, "reattached")
         self._poster.opened(True, self._base_ms)
         if self._hanging_up:
-            self._hang_up_now("")
+            asyncio.get_running_loop().call_soon(self._hang_up_now, "")
 
     # ---- from relay and engine
 
@@ -178,12 +187,12 @@ class LiveCall:
     def speech(self, phase: SpeechPhase) -> None:
         """Tell telephony what was detected in the caller's audio."""
         if self._leg is not None and phase != SPEECH_PHASE_UNSPECIFIED:
-            self._leg.speech(phase)
+            self._leg.speech(phase, self._sounding)
 
     def transcript(self, text: str, final: bool, confidence: float) -> None:
         """Tell telephony what was recognised."""
         if self._leg is not None:
-            self._leg.transcript(text, final, confidence)
+            self._leg.transcript(text, final, confidence, self._sounding)
 
     def hang_up(self, reason: EndReason, detail: str) -> None:
         """Hang up once everything sent before has been played."""

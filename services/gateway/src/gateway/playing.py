@@ -51,6 +51,11 @@ class Player:
         """Agent audio that telephony has not been sent yet."""
         return self._playout.waiting_ms
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing sounds."""
+        return self._playout.idle
+
     def play(self, item_id: str, audio: bytes, last: bool) -> None:
         """Take audio of an item; it goes out at once as far as the lead allows."""
         now = self._loop.time() * 1000
@@ -87,6 +92,11 @@ class Player:
         if heard is not None:
             self._report(heard.item_id, heard.heard_ms, heard.ended, False)
             self._check_idle()
+
+    def all_played(self) -> None:
+        """Telephony says that it has played everything, whatever the clock says."""
+        if self._playout.waiting_ms == 0:
+            self._report_heard(float("inf"))
 
     def when_idle(self, then: Callable[[], None]) -> None:
         """Call once, when everything taken so far has been heard; bounded where telephony does not acknowledge."""
@@ -127,9 +137,12 @@ class Player:
     def _tell_heard(self) -> None:
         self._heard_timer = None
         now = self._loop.time() * 1000
+        self._report_heard(now)
+        self._arm_heard(now)
+
+    def _report_heard(self, now: float) -> None:
         for item_id, heard_ms, ended in self._playout.heard(now):
             self._report(item_id, heard_ms, ended, False)
-        self._arm_heard(now)
         self._check_idle()
 
     def _drop(self) -> list[tuple[str, int]]:

@@ -34,10 +34,13 @@ class Leg(ABC):
     def clear(self) -> None:
         """Make telephony drop what it has not played."""
 
-    def speech(self, phase: "SpeechPhase") -> None:  # noqa: B027
-        """Tell telephony what was detected in the caller's audio, where it wants to know."""
+    def speech(self, phase: "SpeechPhase", sounding: bool) -> None:  # noqa: B027
+        """Tell telephony what was detected in the caller's audio, where it wants to know.
 
-    def transcript(self, text: str, final: bool, confidence: float) -> None:  # noqa: B027
+        `sounding`: agent audio is being played, and nobody has decided yet that the caller interrupts it.
+        """
+
+    def transcript(self, text: str, final: bool, confidence: float, sounding: bool) -> None:  # noqa: B027
         """Tell telephony what was recognised, where it wants to know."""
 
     @abstractmethod

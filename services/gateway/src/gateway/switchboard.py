@@ -13,7 +13,7 @@ from chassis.logging import bound, get_logger
 from chassis.retry import Backoff
 from chassis.rpc import RpcError, StatusCode
 from gateway import metrics
-from gateway.domain.wire import to_message
+from gateway.domain.wire import from_message, to_message
 from gateway.live_call import LiveCall, Surroundings, Waits
 from gateway.ports import Leg, LegControl, NoLegControl
 from gateway.posting import Poster
@@ -143,6 +143,7 @@ class Switchboard:
         )
         opened: OpenCallResponse = await self._ask("OpenCall", request)
         if opened.reattached:
+            leg.format = from_message(opened.call.format)
             return self._take_over(arrival.provider_call_id, opened.call, opened.route, leg)
         call = self._enter(arrival.provider_call_id, opened.call, opened.route, leg, 0)
         started = CallStarted(call=opened.call, provider_call_id=arrival.provider_call_id)

@@ -46,7 +46,6 @@ class TwilioSocket(Socket, Leg):
         self._dead_peer_seconds = dead_peer_seconds
         self._stream = Stream()
         self._call: LiveCall | None = None
-        self._opening: asyncio.Task[None] | None = None
         self._early: list[bytes] | None = None
         self._early_bytes = 0
         self._heard_of = False
@@ -83,7 +82,7 @@ class TwilioSocket(Socket, Leg):
         self.format = start.format
         self._early = []
         self._watch_peer()
-        self._opening = asyncio.get_running_loop().create_task(self._open(start), name="twilio:open")
+        self._sockets.spawn(self._open(start))
 
     async def _open(self, start: Start) -> None:
         parameters = start.parameters

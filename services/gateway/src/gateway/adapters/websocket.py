@@ -8,7 +8,7 @@ import asyncio
 import logging
 from abc import abstractmethod
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from multidict import CIMultiDict
@@ -57,6 +57,7 @@ class Sockets:
         self._handshake_seconds = handshake_seconds
         self._open: set[Socket] = set()
         self._unstarted: OrderedDict[Socket, asyncio.TimerHandle] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def entered(self, socket: "Socket") -> None:
         """A socket was opened; where too many wait to say anything, the oldest of them makes room."""
@@ -81,11 +82,25 @@ class Sockets:
         self.started(socket)
         self._open.discard(socket)
 
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Run what a socket has to wait for; `work` handles its own failures."""
+        task = asyncio.get_running_loop().create_task(work, name="socket")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Close every socket, bounded, and end what they wait for."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for socket in list(self._open):
+            socket.close(1012, "gateway restarts")
+        gone = [asyncio.ensure_future(socket.wait_closed()) for socket in list(self._open)]
+        if gone:
+            await asyncio.wait(gone, timeout=_CLOSE_SECONDS + 1.0)
+
     def __len__(self) -> int:
         return len(self._open)
-
-    def __iter__(self) -> Iterator["Socket"]:
-        return iter(list(self._open))
 
 
 class Socket(WSListener):
@@ -180,6 +195,11 @@ class Socket(WSListener):
         if not transport.is_close_frame_sent:
             transport.send_close(WSCloseCode(code), reason.encode()[:120])
         asyncio.get_running_loop().call_later(_CLOSE_SECONDS, _abort, transport)
+
+    async def wait_closed(self) -> None:
+        """Return once the socket is gone."""
+        if self._transport is not None:
+            await self._transport.wait_disconnected()
 
     # ---- from picows
 

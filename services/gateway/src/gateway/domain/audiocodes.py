@@ -1,0 +1,385 @@
+"""AudioCodes VoiceAI Connect, bot API in streaming mode: JSON text messages both ways, no I/O.
+
+VAIC is the WebSocket client. Its first message on a socket is `session.initiate` (a new conversation), `session.resume`
+(one whose socket was lost) or `connection.validate` (a probe). After our `session.accepted` it opens a user stream
+(`userStream.start`, answered by `userStream.started`, then chunks) and sends activities; its last word is `session.end`.
+Our streams play one at a time (`playStream.start`, chunks, `playStream.stop`; what was sent is played to its end), and we
+hang up with an activity: closing the socket does not end the call.
+
+Source: techdocs.audiocodes.com, Bot-API/ac-bot-api-streaming; the official SDK @audiocodes/ac-bot-api 0.13.
+"""
+
+import binascii
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import orjson
+
+from audio.formats import MULAW_8K, PCM16_8K, PCM16_16K, PCM16_24K, Format
+from gateway.domain.wire import Malformed, ProtocolViolation, decode_audio, load_object
+
+MEDIA: dict[str, Format] = {
+    "raw/mulaw": MULAW_8K,
+    "raw/lpcm16_24": PCM16_24K,
+    "raw/lpcm16": PCM16_16K,
+    "raw/lpcm16_8": PCM16_8K,
+}
+"""The media formats that are served, best first: mu-law needs no transcoding, 24 kHz none towards the models."""
+
+NAMES = {format: name for name, format in MEDIA.items()}
+
+SESSION_PARAMETERS: dict[str, Any] = {
+    "bargeIn": True,
+    "sendDTMF": True,
+    "userNoInputGiveUpTimeoutMS": 0,
+    "botNoInputGiveUpTimeoutMS": 0,
+    "sendEventsToBot": ["playFinished"],
+}
+"""Full duplex, keys, no hang-up by VAIC's own timers (the engine has its own), and word of the end of playout."""
+
+KEYS = frozenset("0123456789*#ABCD")
+
+
+class Validate(NamedTuple):
+    """A probe of the connection; no call."""
+
+
+class Initiate(NamedTuple):
+    """A new conversation. `offered`: media formats in VAIC's order; None where it named none."""
+
+    conversation_id: str
+    bot_name: str
+    caller: str
+    offered: tuple[str, ...] | None
+    expects_audio: bool
+
+
+class Resume(NamedTuple):
+    """A conversation whose socket was lost."""
+
+    conversation_id: str
+
+
+class End(NamedTuple):
+    """The leg has ended."""
+
+    reason_code: str
+
+
+class StreamStart(NamedTuple):
+    """Caller audio is about to come."""
+
+    participant: str
+
+
+class Chunk(NamedTuple):
+    """Caller audio."""
+
+    audio: bytes
+    participant: str
+
+
+class StreamStop(NamedTuple):
+    """No more caller audio for now."""
+
+    participant: str
+
+
+class Began(NamedTuple):
+    """The `start` activity: settings may be sent."""
+
+
+class Keys(NamedTuple):
+    """Keys pressed."""
+
+    digits: str
+
+
+class PlayFinished(NamedTuple):
+    """What was sent has been played."""
+
+
+class Other(NamedTuple):
+    """An activity that means nothing to us."""
+
+    name: str
+
+
+Activity = Began | Keys | PlayFinished | Other
+
+
+class Activities(NamedTuple):
+    """Activities, in order."""
+
+    activities: tuple[Activity, ...]
+
+
+class Unknown(NamedTuple):
+    """A message type that this version does not know; to be ignored."""
+
+    type: str
+
+
+Event = Validate | Initiate | Resume | End | StreamStart | Chunk | StreamStop | Activities | Unknown
+
+
+def parse(message: bytes) -> Event:
+    """Decode one message from VAIC.
+
+    Raises:
+        Malformed: it is not what the protocol says.
+    """
+    fields = load_object(message)
+    kind = fields.get("type")
+    if kind == "userStream.chunk":
+        return Chunk(decode_audio(fields.get("audioChunk")), _participant(fields))
+    if not isinstance(kind, str):
+        raise Malformed("no_type")
+    read = _READERS.get(kind)
+    return Unknown(kind[:64]) if read is None else read(fields)
+
+
+def choose_format(offered: Sequence[str] | None) -> Format:
+    """Return the best format of an offer; `raw/lpcm16` where there was none.
+
+    Raises:
+        ProtocolViolation: none of them is served ("format").
+    """
+    if offered is None:
+        return PCM16_16K
+    for name, format in MEDIA.items():
+        if name in offered:
+            return format
+    raise ProtocolViolation("format", f"none of the offered media formats is supported: use {', '.join(MEDIA)}", 1003)
+
+
+def _text(fields: dict[str, Any], key: str) -> str:
+    value = fields.get(key)
+    return value[:256] if isinstance(value, str) else ""
+
+
+def _participant(fields: dict[str, Any]) -> str:
+    value = fields.get("participant")
+    return value if type(value) is str else ""
+
+
+def _conversation(fields: dict[str, Any]) -> str:
+    value = fields.get("conversationId")
+    if not isinstance(value, str) or not 0 < len(value) <= 256:
+        raise Malformed("conversation_id")
+    return value
+
+
+def _initiate(fields: dict[str, Any]) -> Initiate:
+    offered = fields.get("supportedMediaFormats")
+    if offered is not None and not isinstance(offered, list):
+        raise Malformed("media_formats")
+    names = None if offered is None else tuple(name for name in offered if isinstance(name, str))
+    expects_audio = fields.get("expectAudioMessages") is not False
+    return Initiate(_conversation(fields), _text(fields, "botName"), _text(fields, "caller"), names, expects_audio)
+
+
+def _activities(fields: dict[str, Any]) -> Activities:
+    activities = fields.get("activities")
+    if not isinstance(activities, list) or not all(isinstance(activity, dict) for activity in activities):
+        raise Malformed("activities")
+    return Activities(tuple(_activity(activity) for activity in activities))
+
+
+def _activity(fields: dict[str, Any]) -> Activity:
+    name = _text(fields, "name") if fields.get("type") == "event" else _text(fields, "type")
+    if name == "start":
+        return Began()
+    if name == "playFinished":
+        return PlayFinished()
+    if name.lower() != "dtmf":
+        return Other(name)
+    value = fields.get("value")
+    digits = str(value).upper() if isinstance(value, str | int) else ""
+    if not digits or not KEYS.issuperset(digits) or len(digits) > 64:
+        raise Malformed("dtmf")
+    return Keys(digits)
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
+    "connection.validate": lambda fields: Validate(),
+    "session.initiate": _initiate,
+    "session.resume": lambda fields: Resume(_conversation(fields)),
+    "session.end": lambda fields: End(_text(fields, "reasonCode")),
+    "userStream.start": lambda fields: StreamStart(_participant(fields)),
+    "userStream.stop": lambda fields: StreamStop(_participant(fields)),
+    "activities": _activities,
+}
+
+
+class State(StrEnum):
+    """Where a socket's conversation stands."""
+
+    OPENED = "opened"
+    # Asked for, and neither accepted nor declined yet.
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    STREAMING = "streaming"
+    ENDED = "ended"
+
+
+ORDER: dict[State, dict[type, State]] = {
+    State.OPENED: {Validate: State.OPENED, Initiate: State.PENDING, Resume: State.PENDING},
+    State.PENDING: {End: State.ENDED, Activities: State.PENDING},
+    State.ACCEPTED: {
+        StreamStart: State.STREAMING,
+        # Either of these two may overtake, or be overtaken by, our own messages.
+        StreamStop: State.ACCEPTED,
+        Chunk: State.ACCEPTED,
+        Activities: State.ACCEPTED,
+        End: State.ENDED,
+    },
+    State.STREAMING: {
+        StreamStart: State.STREAMING,
+        StreamStop: State.ACCEPTED,
+        Chunk: State.STREAMING,
+        Activities: State.STREAMING,
+        End: State.ENDED,
+    },
+    State.ENDED: {},
+}
+"""Which message may come when. An absent one is a violation; `Unknown` may come at any time and changes nothing."""
+
+
+class Conversation:
+    """One socket's messages, in and out, and their order."""
+
+    def __init__(self) -> None:
+        self.state = State.OPENED
+        self._participant = ""
+        self._odd = b""
+        self._whole_samples = False
+        self._media = ""
+        self._stream = 0
+        self._playing = False
+        self._chunk_prefix = b""
+
+    # ---- in
+
+    def receive(self, message: bytes) -> Event:
+        """Decode one message and check that it may come now.
+
+        Raises:
+            Malformed: see `parse`; also a chunk outside a user stream ("order"). The state is unchanged.
+            ProtocolViolation: it must not come now ("order").
+        """
+        event = parse(message)
+        kind = type(event)
+        if kind is Unknown:
+            return event
+        following = ORDER[self.state].get(kind)
+        if following is None:
+            raise ProtocolViolation("order", f"{kind.__name__} while {self.state.value}")
+        if kind is Chunk and following is not State.STREAMING:
+            raise Malformed("order")
+        if kind is StreamStart:
+            self._participant = event.participant  # type: ignore[union-attr]
+            self._odd = b""
+        self.state = following
+        return event
+
+    def samples(self, chunk: Chunk) -> bytes:
+        """Return a chunk's audio as whole samples; half a sample waits for the next chunk."""
+        audio = chunk.audio
+        if not self._whole_samples:
+            return audio
+        if self._odd:
+            audio = self._odd + audio
+        if len(audio) % 2:
+            self._odd = audio[-1:]
+            return audio[:-1]
+        self._odd = b""
+        return audio
+
+    # ---- out
+
+    def accepted(self, format: Format) -> bytes:
+        """Accept the conversation, in a format that was offered."""
+        self.state = State.ACCEPTED
+        self._media = NAMES[format]
+        self._whole_samples = format.sample_bytes == 2
+        return orjson.dumps({"type": "session.accepted", "mediaFormat": self._media})
+
+    def error(self, reason: str) -> bytes:
+        """Decline, or end in an error: VAIC disconnects the call."""
+        self.state = State.ENDED
+        return orjson.dumps({"type": "session.error", "reason": reason})
+
+    def validated(self) -> bytes:
+        """Answer a probe."""
+        return b'{"type":"connection.validated","success":true}'
+
+    def stream_started(self) -> bytes:
+        """Allow chunks."""
+        return self._user("userStream.started")
+
+    def stream_stopped(self, participant: str) -> bytes:
+        """Agree to the end of the user stream."""
+        return self._user("userStream.stopped", participant=participant)
+
+    def speech(self, phase: str) -> bytes:
+        """Tell that speech was `started`, `stopped` or `committed`."""
+        return self._user(f"userStream.speech.{phase}")
+
+    def hypothesis(self, text: str) -> bytes:
+        """Tell what seems to be said."""
+        return self._user("userStream.speech.hypothesis", alternatives=[{"text": text}])
+
+    def recognition(self, text: str, confidence: float) -> bytes:
+        """Tell what was said; confidence 0 to 1."""
+        alternatives = [{"text": text, "confidence": round(confidence, 4)}]
+        return self._user("userStream.speech.recognition", alternatives=alternatives)
+
+    def play_start(self) -> bytes:
+        """Begin the next play stream; the one before must have been stopped."""
+        self._stream += 1
+        self._playing = True
+        stream_id = str(self._stream)
+        self._chunk_prefix = f'{{"type":"playStream.chunk","streamId":"{stream_id}","audioChunk":"'.encode()
+        return orjson.dumps({"type": "playStream.start", "streamId": stream_id, "mediaFormat": self._media})
+
+    def play_chunk(self, audio: bytes) -> bytes:
+        """Agent audio of the running play stream, any length."""
+        return self._chunk_prefix + binascii.b2a_base64(audio, newline=False) + b'"}'
+
+    def play_stop(self) -> bytes:
+        """End the running play stream; what was sent is still played."""
+        self._playing = False
+        return orjson.dumps({"type": "playStream.stop", "streamId": str(self._stream)})
+
+    @property
+    def playing(self) -> bool:
+        """Whether a play stream is open."""
+        return self._playing
+
+    def configure(self) -> bytes:
+        """Set what the session needs."""
+        return _event("config", sessionParams=SESSION_PARAMETERS)
+
+    def abort_prompts(self) -> bytes:
+        """Drop what has not been played."""
+        return _event("abortPrompts")
+
+    def hang_up(self, reason: str) -> bytes:
+        """End the call."""
+        return _event("hangup", activityParams={"hangupReason": reason})
+
+    def transfer(self, target: str) -> bytes:
+        """Hand the caller over to a tel: or sip: URI."""
+        return _event("transfer", activityParams={"transferTarget": target})
+
+    def _user(self, kind: str, **fields: Any) -> bytes:
+        fields.setdefault("participant", self._participant)
+        if not fields["participant"]:
+            del fields["participant"]
+        return orjson.dumps({"type": kind, **fields})
+
+
+def _event(name: str, **fields: Any) -> bytes:
+    return orjson.dumps({"type": "activities", "activities": [{"type": "event", "name": name, **fields}]})
