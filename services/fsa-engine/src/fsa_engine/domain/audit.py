@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fsa_engine.domain.definition import Agent, Collect
-from fsa_engine.domain.events import Event
 from fsa_engine.domain.snapshot import Snapshot, asdict_frozen
 from fsa_engine.domain.turn import Turn
 

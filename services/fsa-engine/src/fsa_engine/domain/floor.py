@@ -16,8 +16,7 @@ def put_question(turn: Turn, again: bool = False) -> None:
     if snapshot.pending:
         _put_pending(turn, snapshot.pending)
     elif snapshot.phase == "resuming":
-        several = len(snapshot.tasks) > 1
-        turn.ask(turn.named(texts.which_to_continue, snapshot.tasks) if several else texts.continue_or_over, "choice")
+        _put_resuming(turn, again)
     elif snapshot.phase == "offering_more":
         turn.ask(turn.agent.closing.offer, "yes_no")
     elif task is not None:
@@ -29,6 +28,15 @@ def put_question(turn: Turn, again: bool = False) -> None:
             turn.lead = ""
     else:
         turn.ask(turn.agent.help if again else turn.agent.greeting, "intent")
+
+
+def _put_resuming(turn: Turn, again: bool) -> None:
+    texts, tasks = turn.agent.texts, turn.snapshot.tasks
+    if again:
+        template = texts.which_to_continue if len(tasks) > 1 else texts.continue_or_over
+    else:
+        template = texts.welcome_back_several if len(tasks) > 1 else texts.welcome_back
+    turn.ask(turn.named(template, tasks), "choice")
 
 
 def _put_pending(turn: Turn, pending: Pending) -> None:

@@ -55,15 +55,13 @@ def follow(
     turn: Turn, task: TaskInstance, edges: tuple[Transition, ...], result: Mapping[str, Any] | None = None
 ) -> None:
     """Take the first way out whose rule holds; log why the others were not taken."""
-    values = turn.values(task, result)
+    values, rules = turn.values(task, result), turn.definition(task).rules
     taken: Transition | None = None
     for edge in edges:
         if taken is not None:
-            turn.rules.append({"task": task.task_id, "state": task.state, "rule": edge.when, "for": f"-> {edge.to}",
-                               "value": None, "skipped": "an earlier one was taken"})  # fmt: skip
-        elif edge.when is None:
-            taken = edge
-        elif turn.judge(task, turn.definition(task).rules.compile(edge.when), values, f"-> {edge.to}").holds:
+            skipped = {"rule": edge.when, "for": f"-> {edge.to}", "skipped": "an earlier one was taken"}
+            turn.rules.append({"task": task.task_id, "state": task.state, **skipped})
+        elif edge.when is None or turn.judge(task, rules.compile(edge.when), values, f"-> {edge.to}").holds:
             taken = edge
     if taken is None:
         fail(turn, task, turn.agent.texts.too_many_retries, "no_way_on")

@@ -1,13 +1,16 @@
 """DTMF: 1 is yes and 2 is no, a number chooses, digits fill what is made of digits; # ends and * clears an entry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from fsa_engine.domain.conversing import answer_cancel, go_on, start, start_over
+from fsa_engine.domain.cancelling import answer_cancel
 from fsa_engine.domain.definition import Collect, Confirm, Slot
 from fsa_engine.domain.filling import put_values, settle
 from fsa_engine.domain.floor import focus, give, goodbye
 from fsa_engine.domain.listening import confirm, not_understood
+from fsa_engine.domain.resuming import go_on, start_over
 from fsa_engine.domain.snapshot import TaskInstance
+from fsa_engine.domain.starting import start
 from fsa_engine.domain.turn import Illegal, Turn
 from fsa_engine.domain.understanding.values import read
 
@@ -21,7 +24,7 @@ def press(turn: Turn, digit: str) -> None:
     if pending and pending.kind == "cancel":
         answer_cancel(turn, pending, _verdict(digit))
     elif pending:
-        _pick(digit, [lambda name=name: start(turn, name, pending.words) for name in pending.options])
+        _pick(digit, [partial(start, turn, name, pending.words) for name in pending.options])
     elif turn.snapshot.phase == "resuming":
         _resume(turn, digit)
     elif turn.snapshot.phase == "offering_more":
@@ -39,7 +42,7 @@ def _verdict(digit: str) -> bool:
     return digit == "1"
 
 
-def _pick(digit: str, choices: list[Callable[[], None]]) -> None:
+def _pick(digit: str, choices: Sequence[Callable[[], None]]) -> None:
     if not digit.isdecimal() or not 1 <= int(digit) <= len(choices):
         raise Illegal(f"only 1 to {len(choices)} mean something here")
     choices[int(digit) - 1]()
@@ -48,9 +51,9 @@ def _pick(digit: str, choices: list[Callable[[], None]]) -> None:
 def _resume(turn: Turn, digit: str) -> None:
     tasks = turn.snapshot.tasks
     if len(tasks) > 1:
-        _pick(digit, [lambda task=task: focus(turn, task) for task in tasks])
+        _pick(digit, [partial(focus, turn, task) for task in tasks])
     elif _verdict(digit):
-        go_on(turn, tasks[0], ("",))
+        go_on(turn, tasks[0])
     else:
         start_over(turn, tasks[0])
 
@@ -77,7 +80,7 @@ def _press_in_task(turn: Turn, task: TaskInstance, digit: str) -> None:
     if slot.type == "yes_no":
         _fill(turn, task, state.slot, _verdict(digit))
     elif slot.type == "enum":
-        _pick(digit, [lambda name=name: _fill(turn, task, state.slot, name) for name in slot.values])
+        _pick(digit, [partial(_fill, turn, task, state.slot, name) for name in slot.values])
     elif slot.type in _TYPED:
         _type(turn, task, slot, digit)
     else:

@@ -56,9 +56,9 @@ def _reply(turn: Turn, task: TaskInstance, state: Confirm, texts: tuple[str, ...
     for text in texts[:1] if not task.changing else texts:
         if _change(turn, task, text) or _reopen(turn, task, text, named_is_enough=task.changing):
             return True
-    verdict = yes_or_no(tokens_of(texts[0]))
+    verdict = said_to(turn, task, state, texts[0])
     if verdict is None:
-        others = {yes_or_no(tokens_of(text)) for text in texts[1:]} - {None}
+        others = {said_to(turn, task, state, text) for text in texts[1:]} - {None}
         verdict = others.pop() if len(others) == 1 and not _change_in(turn, task, texts[1:]) else None
     if verdict is None and task.changing and wants_continue(tokens_of(texts[0])):
         verdict = False
@@ -66,6 +66,11 @@ def _reply(turn: Turn, task: TaskInstance, state: Confirm, texts: tuple[str, ...
         return any(_change(turn, task, text) for text in texts[1:])
     confirm(turn, task, state, verdict)
     return True
+
+
+def said_to(turn: Turn, task: TaskInstance, state: Confirm, text: str) -> bool | None:
+    """Tell a yes or no to a confirmation's question."""
+    return yes_or_no(tokens_of(text), "" if task.changing else turn.text(task, state.text))
 
 
 def _change_in(turn: Turn, task: TaskInstance, texts: tuple[str, ...]) -> bool:

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fsa_engine.domain.conversing import answer_cancel, ask_to_cancel, start
+from fsa_engine.domain.cancelling import answer_cancel, ask_to_cancel
 from fsa_engine.domain.definition import Collect, Confirm
 from fsa_engine.domain.events import AnswerTask, CancelTask, StartTask
 from fsa_engine.domain.filling import heard, put_values, settle
 from fsa_engine.domain.floor import give, is_writing, put_question
 from fsa_engine.domain.listening import not_understood, understand
-from fsa_engine.domain.outputs import Progress, Steer
+from fsa_engine.domain.outputs import Ask, Progress, Steer
 from fsa_engine.domain.snapshot import TaskInstance
+from fsa_engine.domain.starting import start
 from fsa_engine.domain.turn import Illegal, Turn
 from fsa_engine.domain.understanding.answers import yes_or_no
 from fsa_engine.domain.understanding.values import proposals, proposed
@@ -33,8 +34,6 @@ def start_task(turn: Turn, event: StartTask) -> None:
 
 def _last_questions_only(turn: Turn) -> None:
     """A task that was started and then given values has asked twice: only its last question counts."""
-    from fsa_engine.domain.outputs import Ask
-
     asks = [i for i, output in enumerate(turn.outputs) if isinstance(output.body, Ask)]
     turn.outputs = [output for i, output in enumerate(turn.outputs) if i not in asks[:-1]]
 

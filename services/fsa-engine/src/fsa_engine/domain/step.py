@@ -6,11 +6,12 @@ event that cannot happen in a snapshot changes nothing and says why in the audit
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from fsa_engine.domain import keys, proposing
 from fsa_engine.domain.audit import record, summary
-from fsa_engine.domain.conversing import hear, open_call, silence
+from fsa_engine.domain.conversing import hear, silence
 from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.events import (
     AnswerTask,
@@ -27,6 +28,7 @@ from fsa_engine.domain.events import (
 )
 from fsa_engine.domain.floor import give
 from fsa_engine.domain.outputs import Business, Intent, OpenTask, Output
+from fsa_engine.domain.resuming import open_call
 from fsa_engine.domain.snapshot import CallFacts, Snapshot
 from fsa_engine.domain.template import fill
 from fsa_engine.domain.tools import tool_returned
@@ -116,13 +118,12 @@ def _adopt(turn: Turn) -> None:
         if definition is None:
             turn.note(f"{task.task}: no longer defined, dropped")
             continue
-        slots = {name: slot for name, slot in task.slots.items() if name in definition.slots}
-        if len(slots) != len(task.slots):
-            task = replace(task, slots=slots)
+        slots = MappingProxyType({name: slot for name, slot in task.slots.items() if name in definition.slots})
+        fitted = replace(task, slots=slots, asked=False, changing=False)
         if task.state not in definition.states:
             turn.note(f"{task.task}: state {task.state} no longer defined, begins anew")
-            task = replace(task, state=definition.initial, waiting="", held=None)
-        kept.append(replace(task, asked=False, changing=False))
+            fitted = replace(fitted, state=definition.initial, waiting="", held=None)
+        kept.append(fitted)
     turn.change(tasks=tuple(kept))
 
 

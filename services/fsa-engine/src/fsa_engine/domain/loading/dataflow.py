@@ -51,7 +51,7 @@ def _ending(task: Task) -> set[str]:
 def filled_at(task: Task) -> dict[str, frozenset[str]]:
     """Return, for each state, the slots that are filled on every path to it."""
     everything = frozenset(task.slots)
-    filled = {name: everything for name in task.states}
+    filled = dict.fromkeys(task.states, everything)
     filled[task.initial] = frozenset()
     waiting = [task.initial]
     seen: set[str] = set()

@@ -4,6 +4,7 @@ Plain scalars follow YAML 1.2's core schema, so `on`, `yes`, `no` and 08:00 are 
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -22,7 +23,7 @@ DEEPEST = 24
 
 Path: TypeAlias = tuple[str | int, ...]
 
-_RESOLVED = {
+_RESOLVED: dict[re.Pattern[str], Callable[[str], Any]] = {
     re.compile(r"null|Null|NULL|~|"): lambda text: None,
     re.compile(r"true|True|TRUE"): lambda text: True,
     re.compile(r"false|False|FALSE"): lambda text: False,
@@ -77,16 +78,14 @@ def read_source(text: str | bytes, file: str) -> Source:
 def _refuse_aliases(text: str, file: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        mark = event.start_mark
+        line, column = (event.start_mark.line + 1, event.start_mark.column + 1) if event.start_mark else (1, 1)
         if isinstance(event, AliasEvent):
-            raise DefinitionError(
-                [Problem(file, mark.line + 1, mark.column + 1, "aliases are not allowed", "write the value out")]
-            )
+            raise DefinitionError([Problem(file, line, column, "aliases are not allowed", "write the value out")])
         name = type(event).__name__
         depth += name in {"MappingStartEvent", "SequenceStartEvent"}
         depth -= name in {"MappingEndEvent", "SequenceEndEvent"}
         if depth > DEEPEST:
-            raise DefinitionError([Problem(file, mark.line + 1, mark.column + 1, "nested too deeply")])
+            raise DefinitionError([Problem(file, line, column, "nested too deeply")])
 
 
 def _value(source: Source, node: Node, path: Path) -> Any:

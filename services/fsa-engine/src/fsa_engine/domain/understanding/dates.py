@@ -173,13 +173,14 @@ def _day_alone(tokens: tuple[str, ...], at: int, today: date) -> Reading | None:
     return None
 
 
-def _on(day: int, month: int, year: int, today: date, at: int, end: int) -> Reading | None:
+def _on(day: int, month: int, year: int, today: date, *span: int) -> Reading | None:
+    """Make a day of its parts (year 0: the next to come); `span`: start and end in tokens."""
     years = (year,) if year else range(today.year, today.year + 5)
     for candidate in years:
         if 1 <= month <= 12 and 1 <= candidate <= 9999 and 1 <= day <= _days_in(candidate, month):
             that = date(candidate, month, day)
             if year or that >= today:
-                return _day(that, at, end)
+                return _day(that, span[0], span[1])
     return None
 
 

@@ -9,15 +9,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fsa_engine.domain.understanding.lexicon import STOP
 from fsa_engine.domain.understanding.words import tokens_of
 
-_STOP = {
-    "i", "i'd", "i'm", "i'll", "a", "an", "the", "to", "for", "of", "my", "me", "please", "like", "would", "want", "need", "can",
-    "could", "you", "we", "is", "it", "that", "and", "do", "hi", "hello", "um", "uh", "yes", "yeah", "okay", "ok", "on", "at",
-    "in", "this", "with", "have", "got", "so", "just", "well", "be", "will", "was", "are", "am", "there", "some", "up", "get",
-    "going", "wanna", "gonna", "let", "let's", "also", "then", "now", "no", "actually", "hey", "good", "morning", "afternoon",
-    "evening", "how", "what", "your", "today", "tomorrow", "one", "something", "someone",
-}  # fmt: skip
 ACCEPT = 0.55
 """Score below which a task is not taken without asking."""
 CONSIDER = 0.30
@@ -86,11 +80,11 @@ class LexicalMatcher(IntentMatcher):
 
 
 def _stems(text: str) -> frozenset[str]:
-    return frozenset(_stem(token) for token in tokens_of(text) if token not in _STOP and not token.isdecimal())
+    return frozenset(_stem(token) for token in tokens_of(text) if token not in STOP and not token.isdecimal())
 
 
 def _stem(token: str) -> str:
-    token = token.split("'")[0] if token.endswith("'s") else token
+    token = token.split("'", maxsplit=1)[0] if token.endswith("'s") else token
     for ending in ("ments", "ings", "ment", "ing", "ions", "ion", "ed", "es", "s", "e"):
         if token.endswith(ending) and len(token) - len(ending) >= 4:
             token = token[: -len(ending)]

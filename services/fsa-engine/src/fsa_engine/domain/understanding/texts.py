@@ -8,11 +8,13 @@ from fsa_engine.domain.understanding.words import UNITS, Reading, large_number, 
 
 _REPEATS = {"double": 2, "triple": 3}
 _NAME_INTROS = re.compile(
-    r"^\W*(?:(?:yes|hi|hello|sure|um|uh|it's|well)\W+)*(?:my (?:full |first |last )?name(?:'s| is)|the name(?:'s| is)|this is|i am|i'm|it's|call me|name is)\s+",
+    r"^\W*(?:(?:yes|hi|hello|sure|um|uh|it's|well)\W+)*(?:my (?:full |first |last )?name(?:'s| is)|the name(?:'s| is)|"
+    r"this is|i am|i'm|it's|call me|name is)\s+",
     re.IGNORECASE,
 )
 _TEXT_INTROS = re.compile(
-    r"^\W*(?:(?:yes|sure|okay|ok|um|uh|well)\W+)*(?:(?:please )?(?:tell|let) (?:her|him|them|the \w+)(?: know)?(?: that)?|"
+    r"^\W*(?:(?:yes|sure|okay|ok|um|uh|well)\W+)*"
+    r"(?:(?:please )?(?:tell|let) (?:her|him|them|the \w+)(?: know)?(?: that)?|"
     r"my message is|the message is)\s*[:,]?\s*",
     re.IGNORECASE,
 )

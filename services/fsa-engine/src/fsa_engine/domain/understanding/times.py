@@ -11,7 +11,8 @@ from fsa_engine.domain.understanding.words import Reading, cardinal, phrase_at
 _NAMED = {"noon": (12, 0), "midday": (12, 0), "midnight": (0, 0)}
 _INTRODUCTIONS = {"at", "around", "about", "by"}
 _PARTS = {
-    "am": "am", "in the morning": "am", "pm": "pm", "in the afternoon": "pm", "in the evening": "pm", "at night": "pm",
+    "am": "am", "in the morning": "am", "pm": "pm", "in the afternoon": "pm", "in the evening": "pm",
+    "at night": "pm",
     "a m": "am", "p m": "pm", "morning": "am", "afternoon": "pm", "evening": "pm", "tonight": "pm",
 }  # fmt: skip
 _NOT_A_TIME_BEFORE = {
@@ -19,8 +20,8 @@ _NOT_A_TIME_BEFORE = {
     "persons", "times", "of", "percent", "dollars", "january", "february", "march", "april", "may", "june", "july",
     "august", "september", "october", "november", "december", "things", "questions", "more", "or",
 }  # fmt: skip
-_NOT_A_TIME_AFTER = {"in", "next", "the", "number", "room", "am", "are", "january", "february", "march", "april", "june",
-                     "july", "august", "september", "october", "november", "december"}  # fmt: skip
+_NOT_A_TIME_AFTER = {"in", "next", "the", "number", "room", "am", "are", "january", "february", "march", "april",
+                     "june", "july", "august", "september", "october", "november", "december"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,13 +107,13 @@ def _hour(tokens: tuple[str, ...], at: int) -> _Clock | None:
     number = cardinal(tokens, at)
     if number is None or (word.isdecimal() and len(word) > 2):
         return None
-    hour, end = number
-    minute = _minute(tokens, end)
-    if minute:
-        return _checked(_Clock(hour, minute[0], minute[1], certain=hour > 12), tokens)
+    value, end = number
+    after = _minute(tokens, end)
+    if after:
+        return _checked(_Clock(value, *after, certain=value > 12), tokens)
     if end < len(tokens) and tokens[end] == "oclock":
-        return _checked(_Clock(hour, 0, end + 1, plain=True, certain=hour > 12), tokens)
-    return _checked(_Clock(hour, 0, end, certain=hour > 12), tokens)
+        return _checked(_Clock(value, 0, end + 1, plain=True, certain=value > 12), tokens)
+    return _checked(_Clock(value, 0, end, certain=value > 12), tokens)
 
 
 def _checked(clock: _Clock, tokens: tuple[str, ...]) -> _Clock | None:

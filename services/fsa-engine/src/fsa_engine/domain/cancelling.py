@@ -1,0 +1,42 @@
+"""Giving a task up: at once if nothing would be lost, else after asking."""
+
+from fsa_engine.domain.floor import focus, give, is_writing, put_question, work_would_be_lost
+from fsa_engine.domain.flow import close
+from fsa_engine.domain.outputs import Failed, Progress
+from fsa_engine.domain.snapshot import Pending, TaskInstance
+from fsa_engine.domain.turn import Turn
+
+
+def ask_to_cancel(turn: Turn, task: TaskInstance) -> None:
+    """Take the wish to give a task up. While a tool changes things for it, it cannot be."""
+    if is_writing(turn, task):
+        turn.reject("a tool that cannot be taken back is at work")
+        turn.say(Progress(turn.agent.texts.still_working), task.task_id)
+    elif work_would_be_lost(turn, task):
+        turn.change(phase="open", focus=task.task_id, pending=Pending("cancel", task_id=task.task_id), keys="")
+        put_question(turn)
+    else:
+        drop(turn, task)
+
+
+def answer_cancel(turn: Turn, pending: Pending, verdict: bool | None) -> None:
+    """Take yes or no to "shall I stop ...?"; None: not understood."""
+    task = turn.task(pending.task_id)
+    if verdict is None:
+        turn.lead = turn.agent.texts.not_understood
+        put_question(turn, again=True)
+    elif task is None:
+        turn.change(pending=None)
+        give(turn)
+    elif verdict and not is_writing(turn, task):
+        drop(turn, task)
+    else:
+        focus(turn, task, turn.agent.texts.go_on)
+
+
+def drop(turn: Turn, task: TaskInstance) -> None:
+    """End a task because the caller wants it so."""
+    turn.change(phase="open", pending=None)
+    close(turn, task, "cancelled")
+    turn.say(Failed(turn.agent.texts.cancelled, "cancelled"), task.task_id)
+    give(turn)
