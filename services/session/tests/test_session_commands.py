@@ -18,8 +18,10 @@ async def one_sms(world, app):
     return command
 
 
-async def claim(app, command, holder):
-    request = api.ClaimCommandRequest(session_id=command.session_id, command_id=command.command_id, holder=holder)
+async def claim(app, command, holder, undone=False):
+    request = api.ClaimCommandRequest(
+        session_id=command.session_id, command_id=command.command_id, holder=holder, undone=undone
+    )
     answer = await direct(app.servicer).ClaimCommand(request)
     return api.CommandStanding.Name(answer.standing).removeprefix("COMMAND_STANDING_")
 
@@ -38,6 +40,19 @@ async def test_one_process_has_a_command_and_after_its_silence_the_next(stored_w
     assert await claim(app, command, "b") == "UNCERTAIN"
     assert await claim(app, command, "a") == "BUSY"
     assert await claim(app, command, "b") == "YOURS"
+
+
+async def test_after_an_attempt_that_did_nothing_the_next_process_may_try_again(stored_world):
+    world = stored_world
+    app = await world.live()
+    command = await one_sms(world, app)
+    await claim(app, command, "a")
+    assert await claim(app, command, "a", undone=True) == "YOURS"
+    assert await claim(app, command, "b") == "BUSY"
+    world.time.advance(60)
+    assert await claim(app, command, "b") == "FRESH"
+    world.time.advance(60)
+    assert await claim(app, command, "c") == "UNCERTAIN"
 
 
 @pytest.mark.parametrize("outcome", ["sms_sent", "sms_failed"])

@@ -84,7 +84,7 @@ class Continuity:
         def decide(page: Page) -> api.ClaimCommandResponse:
             if page.session is None:
                 raise NotFound("no such session")
-            standing = commands.claim(page.session, request.command_id, request.holder, self._clock())
+            standing = commands.claim(page.session, request, self._clock())
             return api.ClaimCommandResponse(standing=standing, hold_ms=commands.CLAIM_MS)
 
         return await self._books.change(request.session_id, decide)

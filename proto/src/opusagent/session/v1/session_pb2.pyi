@@ -342,14 +342,16 @@ class ListSessionsResponse(_message.Message):
     def __init__(self, sessions: _Optional[_Iterable[_Union[SessionView, _Mapping]]] = ...) -> None: ...
 
 class ClaimCommandRequest(_message.Message):
-    __slots__ = ("session_id", "command_id", "holder")
+    __slots__ = ("session_id", "command_id", "holder", "undone")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
     HOLDER_FIELD_NUMBER: _ClassVar[int]
+    UNDONE_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     command_id: str
     holder: str
-    def __init__(self, session_id: _Optional[str] = ..., command_id: _Optional[str] = ..., holder: _Optional[str] = ...) -> None: ...
+    undone: bool
+    def __init__(self, session_id: _Optional[str] = ..., command_id: _Optional[str] = ..., holder: _Optional[str] = ..., undone: _Optional[bool] = ...) -> None: ...
 
 class ClaimCommandResponse(_message.Message):
     __slots__ = ("standing", "hold_ms")

@@ -99,20 +99,22 @@ class DialRecord(_message.Message):
     def __init__(self, command_id: _Optional[str] = ..., requested_at_ms: _Optional[int] = ..., over: _Optional[bool] = ..., over_at_ms: _Optional[int] = ...) -> None: ...
 
 class CommandRecord(_message.Message):
-    __slots__ = ("command", "settled", "holder", "claimed_until_ms", "issue_at_ms", "issues")
+    __slots__ = ("command", "settled", "holder", "claimed_until_ms", "issue_at_ms", "issues", "undone")
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     SETTLED_FIELD_NUMBER: _ClassVar[int]
     HOLDER_FIELD_NUMBER: _ClassVar[int]
     CLAIMED_UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
     ISSUE_AT_MS_FIELD_NUMBER: _ClassVar[int]
     ISSUES_FIELD_NUMBER: _ClassVar[int]
+    UNDONE_FIELD_NUMBER: _ClassVar[int]
     command: _notify_pb2.NotifyCommand
     settled: bool
     holder: str
     claimed_until_ms: int
     issue_at_ms: int
     issues: int
-    def __init__(self, command: _Optional[_Union[_notify_pb2.NotifyCommand, _Mapping]] = ..., settled: _Optional[bool] = ..., holder: _Optional[str] = ..., claimed_until_ms: _Optional[int] = ..., issue_at_ms: _Optional[int] = ..., issues: _Optional[int] = ...) -> None: ...
+    undone: bool
+    def __init__(self, command: _Optional[_Union[_notify_pb2.NotifyCommand, _Mapping]] = ..., settled: _Optional[bool] = ..., holder: _Optional[str] = ..., claimed_until_ms: _Optional[int] = ..., issue_at_ms: _Optional[int] = ..., issues: _Optional[int] = ..., undone: _Optional[bool] = ...) -> None: ...
 
 class CallerRecord(_message.Message):
     __slots__ = ("number", "session_ids", "opted_out", "message_ids")

@@ -29,16 +29,17 @@ def issue(session: state.SessionRecord, command: NotifyCommand, now: int, effect
     effects.commands.append(command)
 
 
-def claim(session: state.SessionRecord, command_id: str, holder: str, now: int) -> api.CommandStanding:
+def claim(session: state.SessionRecord, request: api.ClaimCommandRequest, now: int) -> api.CommandStanding:
     """Return how a command stands with a process that wants to try it, and let it have the command if it may.
 
     Raises:
         NotFound: the session has issued no such command, or long ago.
         Invalid: no holder is named.
     """
+    holder = request.holder
     if not holder:
         raise Invalid("a claim needs a holder")
-    record = _find(session, command_id)
+    record = _find(session, request.command_id)
     if record is None:
         raise NotFound("no such command")
     if record.settled:
@@ -46,12 +47,14 @@ def claim(session: state.SessionRecord, command_id: str, holder: str, now: int) 
     previous = record.holder
     if previous not in ("", holder) and now < record.claimed_until_ms:
         return api.COMMAND_STANDING_BUSY
+    untried = not previous or record.undone
     record.holder = holder
+    record.undone = request.undone
     record.claimed_until_ms = now + CLAIM_MS
     record.issue_at_ms = max(record.issue_at_ms, record.claimed_until_ms + PATIENCE_MS)
-    if not previous:
-        return api.COMMAND_STANDING_FRESH
-    return api.COMMAND_STANDING_YOURS if previous == holder else api.COMMAND_STANDING_UNCERTAIN
+    if previous == holder:
+        return api.COMMAND_STANDING_YOURS
+    return api.COMMAND_STANDING_FRESH if untried else api.COMMAND_STANDING_UNCERTAIN
 
 
 def settle(session: state.SessionRecord, command_id: str) -> None:
