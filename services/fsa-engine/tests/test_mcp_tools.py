@@ -23,7 +23,7 @@ async def server(odd_server: Path) -> AsyncIterator[ToolServer]:
 
 
 async def test_a_tool_is_called_and_its_structured_result_comes_back(server: ToolServer) -> None:
-    assert set(await server.tools()) == {"echo", "hang", "huge", "fail", "die_once"}
+    assert set(await server.tools()) == {"echo", "hang", "huge", "fail", "die_once", "found"}
     outcome = await server.call("echo", {"text": "hello"}, "key", 20)
     assert outcome.value == {"text": "hello"}
     assert outcome.failure is None
@@ -51,10 +51,10 @@ async def test_ten_megabytes_are_thrown_away_and_the_connection_lives(server: To
 
 async def test_a_server_that_dies_during_a_call_is_started_again(server: ToolServer, tmp_path: Path) -> None:
     flag = str(tmp_path / "died")
-    outcome = await server.call("die_once", {"flag": flag}, "key", 20)
+    outcome = await server.call("die_once", {"path": flag}, "key", 20)
     assert outcome.failure is Failure.LOST
     assert outcome.failure.uncertain
-    assert (await server.call("die_once", {"flag": flag}, "key", 20)).value == {"alive": True}
+    assert (await server.call("die_once", {"path": flag}, "key", 20)).value == {"calls": 2}
 
 
 async def test_a_command_that_cannot_run_is_unavailable_and_says_why(tmp_path: Path) -> None:

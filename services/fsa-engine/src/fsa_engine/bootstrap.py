@@ -14,8 +14,9 @@ from fsa_engine.adapters.mcp_tools import Limits, ToolServers
 from fsa_engine.adapters.relay_post import RelayPost
 from fsa_engine.adapters.session_store import SessionStore
 from fsa_engine.catalog import AgentCatalog
-from fsa_engine.conversation import Ports
+from fsa_engine.conversation import Ports, StepFunction
 from fsa_engine.conversations import Conversations, IdleLimits
+from fsa_engine.domain.step import step as core_step
 from fsa_engine.handlers import SERVICE, InboxReader
 from fsa_engine.intents import IntentRunner
 from fsa_engine.settings import EngineSettings
@@ -39,6 +40,8 @@ class EngineApp(Service):
         session: "SessionServiceAsyncStub",
         catalog: AgentCatalog,
         clock: Clock,
+        *,
+        step: StepFunction,
     ) -> None:
         self.catalog = catalog
         self._settings = settings
@@ -46,7 +49,7 @@ class EngineApp(Service):
         self._facts = FactLog(bus, SERVICE, clock)
         retry = (settings.session_retry_first_seconds, settings.session_retry_longest_seconds)
         store = SessionStore(session, *retry, asyncio.sleep)
-        ports = Ports(store, RelayPost(bus), catalog, IntentRunner(self._facts, clock))
+        ports = Ports(store, RelayPost(bus), catalog, IntentRunner(self._facts, clock), step)
         idle = IdleLimits(settings.session_idle_seconds, settings.session_abandoned_seconds)
         self.conversations = Conversations(ports, idle)
         self.lease = SlotLease(
@@ -110,6 +113,8 @@ def build(
     session: "SessionServiceAsyncStub",
     agents: AgentCatalog | None = None,
     clock: Clock = now_ms,
+    *,
+    step: StepFunction = core_step,
 ) -> EngineApp:
-    """Wire the engine. The bus is started and stopped by whoever made it."""
-    return EngineApp(settings, bus, session, agents or catalog(settings), clock)
+    """Wire the engine. The bus is started and stopped by whoever made it. Call it inside a running event loop."""
+    return EngineApp(settings, bus, session, agents or catalog(settings), clock, step=step)

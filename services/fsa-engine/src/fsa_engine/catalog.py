@@ -14,7 +14,7 @@ from chassis.logging import get_logger
 from chassis.retry import Backoff
 from fsa_engine.adapters.mcp_tools import ServerSpec, ToolServer, ToolServers
 from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.loading import load_agent
+from fsa_engine.domain.loading import DefinitionError, load_agent
 from fsa_engine.metrics import AGENTS, AGENTS_BROKEN
 from fsa_engine.tool_check import tool_problems
 
@@ -108,7 +108,7 @@ class AgentCatalog:
     async def _read(self, path: Path) -> ServedAgent | None:
         try:
             agent = await asyncio.to_thread(load_agent, path)
-        except Exception as error:
+        except (DefinitionError, OSError) as error:
             self.broken[path] = str(error)
             _log.error("an agent's definition is broken and not served", file=str(path), problem=str(error))
             return None

@@ -21,9 +21,10 @@ from fsa_engine import opening, wire
 from fsa_engine.adapters.relay_post import Line, RelayPost
 from fsa_engine.adapters.session_store import SessionStore
 from fsa_engine.catalog import AgentCatalog, ServedAgent
+from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.events import CallClosed, Event, Opened, ToolReturned
 from fsa_engine.domain.snapshot import Snapshot, SnapshotError
-from fsa_engine.domain.step import step
+from fsa_engine.domain.step import Step
 from fsa_engine.intents import IntentRunner
 from fsa_engine.metrics import CONFLICTS, EVENTS, EVENTS_DROPPED, EVENTS_REPEATED, STEP_SECONDS
 from opusagent.dialogue.v1.plan_pb2 import Style
@@ -34,6 +35,7 @@ CONFLICT_LIMIT = 10
 """Conflicts in a row after which an event is given up: two engines that both serve the session, which only session
 can end."""
 
+StepFunction = Callable[[Agent, Snapshot, Event], Step]
 _log = get_logger(__name__)
 
 
@@ -72,7 +74,7 @@ class Ports:
     post: RelayPost
     catalog: AgentCatalog
     runner: IntentRunner
-    step_seconds: Callable[[], float] = time.perf_counter
+    step: StepFunction
 
 
 class Conversation:
@@ -84,6 +86,8 @@ class Conversation:
     def __init__(self, session_id: str, ports: Ports, changed: Callable[[], None]) -> None:
         self.session_id = session_id
         self.line: Line | None = None
+        self.calls: set[str] = set()
+        self._closed: set[str] = set()
         self._ports = ports
         self._changed = changed
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
@@ -137,7 +141,7 @@ class Conversation:
         EVENTS.labels(kind).inc()
         self._follow(job.line)
         call_id = self.line.call_id if self.line else ""
-        started = self._ports.step_seconds()
+        started = time.perf_counter()
         with logging.bound(call_id=call_id, session_id=self.session_id), tracing.span(f"fsa {kind}", job.trace):
             try:
                 await (self._open(job) if job.plan_styles is not None else self._step(job))
@@ -150,41 +154,50 @@ class Conversation:
             except Exception:
                 _log.exception("an event could not be stepped", kind=kind)
                 self._drop(job, "defect", "the agent failed")
-        STEP_SECONDS.observe(self._ports.step_seconds() - started)
+        STEP_SECONDS.observe(time.perf_counter() - started)
         if isinstance(job.event, CallClosed):
             self._hang_up(job.line)
         if isinstance(job.event, ToolReturned):
             self._intents.pop(job.event.intent_id, None)
 
     def _follow(self, line: Line | None) -> None:
-        """Answer where the newest relay of the newest call is."""
-        if line is None:
+        """Answer where the newest relay of the newest call is; a call that was closed stays so."""
+        if line is None or line.call_id in self._closed:
             return
+        self.calls.add(line.call_id)
         held = self.line
         if held is None or held.call_id != line.call_id or held.relay_generation <= line.relay_generation:
             self.line = line
 
     def _hang_up(self, line: Line | None) -> None:
-        if line is not None:
-            self._ports.post.forget(line.call_id)
-        if line is not None and self.line is not None and self.line.call_id == line.call_id:
+        if line is None:
+            return
+        self._closed.add(line.call_id)
+        if self.line is not None and self.line.call_id == line.call_id:
             self.line = None
+
+    def _target(self, job: Job) -> Line | None:
+        """Where to answer an event: its own call, while it lives."""
+        ours = job.line is None or self.line is None or job.line.call_id == self.line.call_id
+        return self.line if ours else None
 
     def _drop(self, job: Job, reason: str, why: str) -> None:
         EVENTS_DROPPED.labels(reason).inc()
         _log.error("an event was dropped", kind=type(job.event).__name__, reason=reason, why=why)
         self._state = None
-        if self.line is None or not job.answer:
+        line = self._target(job)
+        if line is None or not job.answer:
             return
         if job.plan_styles is not None:
-            self._ports.post.plan(self.line, self._generation, PlanReady(error=why))
+            self._ports.post.plan(line, self._generation, PlanReady(error=why))
         else:
-            self._ports.post.outputs(self.line, self._generation, job.event.event_id, ())
+            self._ports.post.outputs(line, self._generation, job.event.event_id, ())
 
     async def _step(self, job: Job) -> None:
         saved = await self._save(job)
-        if self.line is not None and (saved.outputs or job.answer):
-            self._ports.post.outputs(self.line, self._generation, job.event.event_id, saved.outputs)
+        line = self._target(job)
+        if line is not None and (saved.outputs or job.answer):
+            self._ports.post.outputs(line, self._generation, job.event.event_id, saved.outputs)
 
     async def _open(self, job: Job) -> None:
         """Step the opening of a call and answer with the plan; what the outbox held before is said too."""
@@ -194,10 +207,11 @@ class Conversation:
         state = await self._loaded(job.event)
         assert state.agent is not None
         to_say, stale = opening.outputs(job.event.call_id, before.undelivered, saved)
-        if self.line is not None:
+        line = self._target(job)
+        if line is not None:
             plan = opening.plan(state.agent, job.plan_styles or ())
             ready = opening.ready(plan, job.event.event_id, to_say)
-            self._ports.post.plan(self.line, self._generation, ready)
+            self._ports.post.plan(line, self._generation, ready)
         if stale:
             await self._ports.store.mark_delivered(self.session_id, stale)
 
@@ -207,7 +221,7 @@ class Conversation:
             state = await self._loaded(job.event)
             if state.agent is None:
                 raise NoAgent("no agent is defined for this call")
-            made = step(state.agent.agent, state.snapshot, job.event)
+            made = self._ports.step(state.agent.agent, state.snapshot, job.event)
             call_id = self.line.call_id if self.line else state.snapshot.call.call_id
             request = wire.save_request(self.session_id, call_id, job.event, state.version, made)
             try:
@@ -242,17 +256,20 @@ class Conversation:
         """Read the session as it is saved, and settle what it left undone."""
         loaded = await self._ports.store.load(self.session_id)
         snapshot = Snapshot.from_bytes(loaded.snapshot)
-        callee = event.callee if isinstance(event, Opened) else snapshot.call.callee
-        agent = (
-            self._ports.catalog.find(snapshot.definition_hash, callee)
-            if loaded.version or isinstance(event, Opened)
-            else None
-        )
+        agent = self._agent(snapshot, event)
         self._state = _State(snapshot, loaded.version, agent)
         self._generation = max(self._generation, loaded.version + 1)
         for intent in loaded.open_intents:
             self._start(intent, agent, recovered=True)
         return loaded
+
+    def _agent(self, snapshot: Snapshot, event: Event | None) -> ServedAgent | None:
+        """Return the definition: the newest for a call that begins, for one that goes on the one it began with."""
+        catalog = self._ports.catalog
+        if isinstance(event, Opened) and event.call_id != snapshot.call.call_id:
+            return catalog.for_callee(event.callee) or catalog.find(snapshot.definition_hash, event.callee)
+        begun = snapshot.call.call_id or snapshot.definition_hash
+        return catalog.find(snapshot.definition_hash, snapshot.call.callee) if begun else None
 
     def _start(self, intent: Intent, agent: ServedAgent | None, *, recovered: bool) -> None:
         if intent.intent_id in self._intents or agent is None:

@@ -82,6 +82,6 @@ class Conversations:
         finally:
             if self._held.get(conversation.session_id, (None,))[0] is conversation:
                 del self._held[conversation.session_id]
-            if conversation.line is not None:
-                self._ports.post.forget(conversation.line.call_id)
+            for call_id in conversation.calls:
+                self._ports.post.forget(call_id)
             SESSIONS.set(len(self._held))

@@ -7,7 +7,7 @@ call, its result is "unknown" (after asking the `lookup` tool, where the definit
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,10 +92,11 @@ class IntentRunner:
         try:
             call = ToolCall.of(intent)
             server = find_server(call.server)
+            witness = find_server(call.lookup["server"]) if call.lookup else server
         except (KeyError, TypeError, ValueError):
             _log.exception("an intent cannot be carried out", intent_id=intent.intent_id)
             return self._event(intent.intent_id, Outcome(failure=Failure.UNAVAILABLE), unknown=recovered)
-        attempt = _Attempt(self._facts, session_id, call_id, call, server)
+        attempt = _Attempt(self._facts, session_id, call_id, call, server, witness)
         started = time.perf_counter()
         outcome, unknown = await (attempt.settle() if recovered else attempt.perform())
         TOOL_SECONDS.labels(call.tool).observe(time.perf_counter() - started)
@@ -126,6 +127,7 @@ class _Attempt:
     call_id: str
     call: ToolCall
     server: ToolServer
+    witness: ToolServer
     made: int = 0
 
     async def perform(self) -> tuple[Outcome, bool]:
@@ -163,15 +165,13 @@ class _Attempt:
                 attempt=self.made,
             ),
         )
-        return await self._ask(self.call.tool, self.call.arguments)
-
-    def _ask(self, tool: str, arguments: Mapping[str, Any]) -> Awaitable[Outcome]:
-        return self.server.call(tool, arguments, self.call.intent_id, self.call.seconds)
+        return await self.server.call(self.call.tool, self.call.arguments, self.call.intent_id, self.call.seconds)
 
     async def _look_up(self, uncertain: Outcome) -> tuple[Outcome, bool]:
         """Ask the lookup tool whether the call took effect: its result says so by a true `found`."""
         lookup = self.call.lookup or {}
-        answer = await self._ask(str(lookup.get("tool")), lookup.get("arguments") or {})
+        arguments = lookup.get("arguments") or {}
+        answer = await self.witness.call(lookup["tool"], arguments, f"{self.call.intent_id}/lookup", self.call.seconds)
         if answer.failure is None and isinstance(answer.value, dict) and answer.value.get("found") is True:
             return answer, False
         return uncertain, True
