@@ -1,0 +1,1 @@
+"""The platform's side of AudioCodes VoiceAI Connect: a caller on the Bot API in WebSocket (streaming) mode."""
