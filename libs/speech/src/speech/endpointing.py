@@ -1,8 +1,8 @@
 """When the caller begins and ends to speak: a pure automaton over speech probabilities.
 
 Two thresholds (hysteresis): speech begins at `start_threshold` and counts as going on until it falls below
-`start_threshold - HYSTERESIS`. It must last `min_speech_ms` to be believed. It ends after a silence whose length depends
-on what the caller was asked: short for a yes, long for digits, which people say in groups.
+`start_threshold - HYSTERESIS`. It must last `min_speech_ms` to be believed. It ends after a silence whose length
+depends on what the caller was asked: short for a yes, long for digits, which people say in groups.
 
     SILENT --p high--> RISING --lasted min_speech--> SPEAKING --silence--> SILENT
               RISING --p low--> SILENT               SPEAKING --too long--> SILENT

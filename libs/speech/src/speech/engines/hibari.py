@@ -36,4 +36,5 @@ class HibariSynthesiser(LocalSynthesiser):
 
     def _speak(self, clause: str) -> Samples:
         audio = self._engine(clause, speed=self._speed, seed=0)
-        return (np.clip(audio, -1.0, 1.0) * 32767.0).astype(np.int16)
+        samples: Samples = (np.clip(audio, -1.0, 1.0) * 32767.0).astype(np.int16)
+        return samples

