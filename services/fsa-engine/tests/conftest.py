@@ -68,11 +68,18 @@ async def die_once(path: str) -> dict[str, int]:
         os._exit(1)
     return {"calls": calls}
 
+@server.tool(structured_output=False)
+async def odd_number() -> str:
+    return '{"number": 123456789012345678901234567890}'
+
 @server.tool()
 async def found(yes: bool) -> dict[str, bool]:
     return {"found": yes}
 
-server.run("stdio")
+if len(sys.argv) > 1:
+    server.run("streamable-http", port=int(sys.argv[1]))
+else:
+    server.run("stdio")
 """
 
 AGENT = """
@@ -279,10 +286,16 @@ class World:
 
 
 @pytest.fixture
-async def world(odd_server: Path) -> AsyncIterator[World]:
+def agents(odd_server: Path) -> Path:
+    """The folder of the agents that a world begins with."""
+    return odd_server
+
+
+@pytest.fixture
+async def world(agents: Path) -> AsyncIterator[World]:
     bus = InProcessBus()
     await bus.start()
-    world = World(bus, FakeSession(), odd_server)
+    world = World(bus, FakeSession(), agents)
     subscription = await bus.listen(RELAY_INBOX, RELAY_SLOT, world.hear)
     yield world
     for engine in world.engines:

@@ -1,6 +1,7 @@
 """Events in, saved steps, outputs out: what the relay of a call sees of an engine."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,6 +16,17 @@ from opusagent.media.v1 import inbox_pb2 as media
 from opusagent.session.v1.session_pb2 import LoadTaskRequest, SaveTaskRequest
 
 World = Any
+
+
+@pytest.fixture
+def agents(odd_server: Path) -> Path:
+    """An agent without tools, so that no tool server has to start."""
+    file = odd_server / "agent.yaml"
+    lines = file.read_text().splitlines(keepends=True)
+    tool_lines = ("servers:", "  odd:", "tools:", "  echo: {", "      act:", "      sorry:")
+    text = "".join(line for line in lines if not line.startswith(tool_lines)).replace("to: act}", "to: done}")
+    file.write_text(text)
+    return odd_server
 
 
 def stepped(world: World, session_id: str = "session-1") -> list[str]:

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ async def server(odd_server: Path) -> AsyncIterator[ToolServer]:
 
 
 async def test_a_tool_is_called_and_its_structured_result_comes_back(server: ToolServer) -> None:
-    assert set(await server.tools()) == {"echo", "hang", "huge", "fail", "die_once", "found"}
+    assert set(await server.tools()) == {"echo", "hang", "huge", "fail", "die_once", "found", "odd_number"}
     outcome = await server.call("echo", {"text": "hello"}, "key", 20)
     assert outcome.value == {"text": "hello"}
     assert outcome.failure is None
@@ -49,6 +50,11 @@ async def test_ten_megabytes_are_thrown_away_and_the_connection_lives(server: To
     assert (await server.call("echo", {"text": "still there"}, "key", 20)).value == {"text": "still there"}
 
 
+async def test_a_result_that_could_not_be_saved_is_a_failure(server: ToolServer) -> None:
+    outcome = await server.call("odd_number", {}, "key", 20)
+    assert outcome.failure is Failure.UNREADABLE
+
+
 async def test_a_server_that_dies_during_a_call_is_started_again(server: ToolServer, tmp_path: Path) -> None:
     flag = str(tmp_path / "died")
     outcome = await server.call("die_once", {"path": flag}, "key", 20)
@@ -67,6 +73,36 @@ async def test_a_command_that_cannot_run_is_unavailable_and_says_why(tmp_path: P
         assert "no calendar file" in server.problem
     finally:
         await server.stop()
+
+
+async def test_a_server_over_http_goes_away_and_comes_back(odd_server: Path, python: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    async def serve() -> asyncio.subprocess.Process:
+        quiet = asyncio.subprocess.DEVNULL
+        return await asyncio.create_subprocess_exec(python, "odd.py", str(port), cwd=odd_server, stderr=quiet)
+
+    spec = ServerSpec("odd", odd_server, url=f"http://127.0.0.1:{port}/mcp")
+    server = ToolServer(spec, Limits(connect_seconds=20, result_bytes=64 * 1024), Backoff(0.01, 0.05))
+    server.start()
+    process = await serve()
+    try:
+        assert (await server.call("echo", {"text": "hello"}, "key", 20)).value == {"text": "hello"}
+        assert (await server.call("hang", {}, "key", 0.05)).failure is Failure.TIMEOUT
+        assert (await server.call("huge", {"megabytes": 10}, "key", 20)).failure is not None
+        assert (await server.call("echo", {"text": "again"}, "key", 20)).value == {"text": "again"}
+        process.kill()
+        await process.wait()
+        outcome = await server.call("echo", {"text": "gone"}, "key", 1)
+        assert outcome.failure in (Failure.LOST, Failure.UNAVAILABLE, Failure.TIMEOUT)
+        process = await serve()
+        assert (await server.call("echo", {"text": "back"}, "key", 20)).value == {"text": "back"}
+    finally:
+        await server.stop()
+        process.kill()
+        await process.wait()
 
 
 async def test_stopping_leaves_no_process(odd_server: Path, python: str) -> None:

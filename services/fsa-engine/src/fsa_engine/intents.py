@@ -90,12 +90,17 @@ class IntentRunner:
         a tool does.
         """
         try:
-            call = ToolCall.of(intent)
-            server = find_server(call.server)
-            witness = find_server(call.lookup["server"]) if call.lookup else server
-        except (KeyError, TypeError, ValueError):
+            return await self._run(find_server, session_id, call_id, intent, recovered=recovered)
+        except Exception:
             _log.exception("an intent cannot be carried out", intent_id=intent.intent_id)
             return self._event(intent.intent_id, Outcome(failure=Failure.UNAVAILABLE), unknown=recovered)
+
+    async def _run(
+        self, find_server: FindServer, session_id: str, call_id: str, intent: Intent, *, recovered: bool
+    ) -> ToolReturned:
+        call = ToolCall.of(intent)
+        server = find_server(call.server)
+        witness = find_server(call.lookup["server"]) if call.lookup else server
         attempt = _Attempt(self._facts, session_id, call_id, call, server, witness)
         started = time.perf_counter()
         outcome, unknown = await (attempt.settle() if recovered else attempt.perform())

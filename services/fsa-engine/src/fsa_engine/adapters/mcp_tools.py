@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
+import orjson
 from mcp import Client, MCPError, StdioServerParameters
 from mcp_types import CallToolResult, RequestParamsMeta, TextContent, Tool
 
@@ -29,6 +30,9 @@ META_KEY = "opusagent/idempotency_key"
 REQUEST_TIMEOUT = -32001
 """Code of the SDK's error for a request that was not answered in time (mcp 2.3)."""
 
+DETAIL_CHARACTERS = 2000
+"""How much of a tool's error text is kept."""
+
 _log = get_logger(__name__)
 
 
@@ -40,11 +44,12 @@ class Failure(StrEnum):
     TIMEOUT = "timeout"
     LOST = "connection_lost"
     TOO_LARGE = "result_too_large"
+    UNREADABLE = "result_unreadable"
 
     @property
     def uncertain(self) -> bool:
         """Whether the tool may have done its work all the same."""
-        return self in (Failure.TIMEOUT, Failure.LOST, Failure.TOO_LARGE)
+        return self not in (Failure.REFUSED, Failure.UNAVAILABLE)
 
 
 @dataclass(frozen=True)
@@ -232,11 +237,14 @@ class ToolServer:
 
     def _outcome(self, result: CallToolResult) -> Outcome:
         text = "".join(part.text for part in result.content if isinstance(part, TextContent))
-        if len(text) > self._limits.result_bytes:
-            return Outcome(failure=Failure.REFUSED if result.is_error else Failure.TOO_LARGE)
         if result.is_error:
-            return Outcome(failure=Failure.REFUSED, detail=text)
-        return Outcome(value=result.structured_content if result.structured_content is not None else _value(text))
+            return Outcome(failure=Failure.REFUSED, detail=text[:DETAIL_CHARACTERS])
+        value = result.structured_content if result.structured_content is not None else _value(text)
+        try:
+            size = len(orjson.dumps(value))
+        except TypeError:
+            return Outcome(failure=Failure.UNREADABLE)
+        return Outcome(failure=Failure.TOO_LARGE) if size > self._limits.result_bytes else Outcome(value=value)
 
 
 async def _list(client: Client) -> dict[str, Tool]:
