@@ -66,6 +66,7 @@ async def test_tools_that_do_not_fit_are_named(
     await catalog.start()
     assert problem in " ".join(catalog.problems["odd"])
     assert catalog.for_callee("+1800") is None
+    assert problem in catalog.why_none()
 
 
 async def test_a_broken_definition_is_reported_and_others_are_served(catalog: AgentCatalog, odd_server: Path) -> None:

@@ -105,6 +105,11 @@ class AgentCatalog:
         unready = {name: list(served.problems) for name, served in self._current.items() if served.problems}
         return unready | {str(path): [why] for path, why in self.broken.items()}
 
+    def why_none(self) -> str:
+        """Say, for the operator, why a call finds no agent."""
+        held_back = "; ".join(f"{name}: {why}" for name, reasons in self.problems.items() for why in reasons)
+        return f"no agent serves this call ({held_back or 'none answers the called number'})"
+
     async def _read(self, path: Path) -> ServedAgent | None:
         try:
             agent = await asyncio.to_thread(load_agent, path)

@@ -220,7 +220,7 @@ class Conversation:
         for _ in range(CONFLICT_LIMIT):
             state = await self._loaded(job.event)
             if state.agent is None:
-                raise NoAgent("no agent is defined for this call")
+                raise NoAgent(self._ports.catalog.why_none())
             made = self._ports.step(state.agent.agent, state.snapshot, job.event)
             call_id = self.line.call_id if self.line else state.snapshot.call.call_id
             request = wire.save_request(self.session_id, call_id, job.event, state.version, made)
