@@ -6,14 +6,18 @@ the bot. Losing the socket is not the end of the leg; telephony reconnects in it
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any, TypeVar
 
 from chassis.logging import get_logger
 from simulator.clock import Clock
 from simulator.line import COMFORT_NOISE_DBFS, Line
 from simulator.recording import Recording
+
+T = TypeVar("T")
 
 log = get_logger("simulator.legs")
 
@@ -86,6 +90,18 @@ class Leg(ABC):
         """Record both directions from now on; the file is written when the leg ends."""
         self.line.recording = Recording(path)
         return self.line.recording
+
+    async def unless_over(self, awaitable: Awaitable[T]) -> T | None:
+        """What the awaitable gives; None, and it is cancelled, when the leg ends first."""
+        work = asyncio.ensure_future(awaitable)
+        over: asyncio.Future[Any] = asyncio.ensure_future(asyncio.shield(self.ended))
+        both: set[asyncio.Future[Any]] = {work, over}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            return work.result() if work.done() else None
+        finally:
+            work.cancel()
+            over.cancel()
 
     def warn(self, code: str, text: str) -> None:
         """Count something that the far end did against the protocol. Tests assert that there is none."""

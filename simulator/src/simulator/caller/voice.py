@@ -1,0 +1,36 @@
+"""A caller's mouth and ear: synthesis to telephone audio, recognition of it."""
+
+import numpy as np
+
+from audio.g711 import Samples, mulaw_decode, mulaw_encode
+from audio.transcode import Resampler, resample
+from speech.stt import RATE, Hints, Recogniser
+from speech.tts import Synthesiser
+
+TELEPHONE_RATE = 8000
+
+
+class Voice:
+    """One person's. Engines are shared and not closed here."""
+
+    def __init__(
+        self, synthesiser: Synthesiser, recogniser: Recogniser, voice: str = "", hints: Hints | None = None
+    ) -> None:
+        """`voice`: one of the synthesiser's, empty = its default; `hints` for what is heard, of no single sentence."""
+        self._synthesiser = synthesiser
+        self._recogniser = recogniser
+        self._voice = voice
+        self._hints = hints or Hints()
+
+    async def speak(self, text: str) -> bytes:
+        """The whole text as 8 kHz mu-law. Raises SynthesisError."""
+        resampler = Resampler(self._synthesiser.rate, TELEPHONE_RATE, "HQ")
+        stream = self._synthesiser.stream(text, self._voice)
+        pieces: list[Samples] = [resampler.feed(np.ascontiguousarray(samples)) async for samples in stream]
+        pieces.append(resampler.flush())
+        return mulaw_encode(np.concatenate(pieces))
+
+    async def hear(self, audio: bytes) -> str:
+        """The words in 8 kHz mu-law; empty when there are none. Raises RecognitionError."""
+        heard = await self._recogniser.transcribe(resample(mulaw_decode(audio), TELEPHONE_RATE, RATE), self._hints)
+        return "" if heard.no_speech else heard.text.strip()
