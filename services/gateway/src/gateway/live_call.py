@@ -5,7 +5,7 @@ comes in as `Surroundings`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from gateway.domain.recent import RecentAudio
 from gateway.playing import Player
 from gateway.ports import Leg, LegControl, LegStatus
 from gateway.posting import Poster
+from gateway.tasks import Tasks
 from opusagent.call.v1.call_pb2 import Channel, EndReason, Route
 from opusagent.events.v1.events_pb2 import CallEnded, CallReattached, SocketLost
 from opusagent.media.v1.inbox_pb2 import SPEECH_PHASE_UNSPECIFIED, SpeechPhase
@@ -52,6 +53,7 @@ class Surroundings:
     clock: Clock
     leg_control: LegControl
     waits: Waits
+    tasks: Tasks
     gone: Callable[["LiveCall"], None]
 
 
@@ -71,7 +73,6 @@ class LiveCall:
         self._received = 0
         self.recent = RecentAudio(self._bytes_per_ms)
         self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._hanging_up = False
         self._unheard_item = ""
         self._log = _log.bind(call_id=self.info.call_id, session_id=self.info.session_id)
@@ -213,7 +214,7 @@ class LiveCall:
         if leg is not None:
             leg.hang_up(self._state.hung_up_for, detail)
         else:
-            self._spawn(self._around.leg_control.hang_up(self.provider_call_id))
+            self._around.tasks.spawn(self._around.leg_control.hang_up(self.provider_call_id), "hang up")
 
     # ---- the table and its timers
 
@@ -233,11 +234,11 @@ class LiveCall:
             self._timer = None
         if wait is not Wait.NONE:
             seconds = self._around.waits.seconds(wait)
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._spawn_settle)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._waited)
 
-    def _spawn_settle(self) -> None:
+    def _waited(self) -> None:
         self._timer = None
-        self._spawn(self._settle())
+        self._around.tasks.spawn(self._settle(), "settle")
 
     async def _settle(self) -> None:
         """A wait is over: unless session or the telephony know better, the table decides."""
@@ -316,12 +317,6 @@ class LiveCall:
             self._leg = None
             self._leave("gateway stopped")
 
-    async def close(self) -> None:
-        """Cancel what still runs for the call."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
     def _stop_player(self) -> None:
         player, self._player = self._player, None
         if player is not None:
@@ -330,15 +325,3 @@ class LiveCall:
     def _record(self, event: str | None, **fact: CallEnded | CallReattached | SocketLost) -> None:
         event_id = f"{self.info.call_id}/{event}" if event else None
         self._around.facts.record_soon(self.info.session_id, self.info.call_id, event_id, **fact)
-
-    def _spawn(self, work: Coroutine[None, None, None] | Awaitable[None]) -> None:
-        task = asyncio.ensure_future(_logged(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-async def _logged(work: Awaitable[None]) -> None:
-    try:
-        await work
-    except Exception:
-        _log.exception("work for a call failed")

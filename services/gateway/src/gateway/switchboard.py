@@ -17,6 +17,7 @@ from gateway.domain.wire import from_message, to_message
 from gateway.live_call import LiveCall, Surroundings, Waits
 from gateway.ports import Leg, LegControl, NoLegControl
 from gateway.posting import Poster
+from gateway.tasks import Tasks
 from opusagent.call.v1.call_pb2 import CallInfo, Channel, Direction, EndReason, Route
 from opusagent.events.v1.events_pb2 import CallEnded, CallReattached, CallStarted
 from opusagent.session.v1.session_pb2 import (
@@ -83,6 +84,7 @@ class Switchboard:
         self._calls: dict[str, LiveCall] = {}
         self._by_leg: dict[tuple[Channel, str], LiveCall] = {}
         self._over: OrderedDict[tuple[Channel, str], bool] = OrderedDict()
+        self._tasks = Tasks()
         self._empty = asyncio.Event()
         self._empty.set()
         self._controls: dict[Channel, LegControl] = {}
@@ -215,7 +217,7 @@ class Switchboard:
     ) -> LiveCall:
         poster = Poster(self._bus, self._clock, info, route)
         control = self._controls.get(info.channel) or NoLegControl()
-        around = Surroundings(self._session, self._facts, self._clock, control, self._waits, self._gone)
+        around = Surroundings(self._session, self._facts, self._clock, control, self._waits, self._tasks, self._gone)
         call = LiveCall(around, poster, leg, provider_call_id, media_ms)
         self._calls[info.call_id] = call
         self._by_leg[info.channel, provider_call_id] = call
@@ -279,10 +281,9 @@ class Switchboard:
 
     async def let_go(self) -> None:
         """Close every socket so that telephony brings the legs elsewhere."""
-        calls = list(self._calls.values())
-        for call in calls:
+        for call in list(self._calls.values()):
             call.let_go()
-        await asyncio.gather(*(call.close() for call in calls))
+        await self._tasks.stop()
 
 
 _REFUSALS = {

@@ -104,7 +104,7 @@ class AudioCodesSocket(Socket, Leg):
 
     def _begin(self, opening: Coroutine[None, None, None]) -> None:
         self.started()
-        self._sockets.spawn(self._guard(opening))
+        self._sockets.tasks.spawn(self._guard(opening), "open")
 
     async def _guard(self, opening: Coroutine[None, None, None]) -> None:
         try:

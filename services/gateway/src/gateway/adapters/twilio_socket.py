@@ -82,7 +82,7 @@ class TwilioSocket(Socket, Leg):
         self.format = start.format
         self._early = []
         self._watch_peer()
-        self._sockets.spawn(self._open(start))
+        self._sockets.tasks.spawn(self._open(start), "open")
 
     async def _open(self, start: Start) -> None:
         parameters = start.parameters

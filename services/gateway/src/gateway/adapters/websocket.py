@@ -8,7 +8,7 @@ import asyncio
 import logging
 from abc import abstractmethod
 from collections import OrderedDict, deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from multidict import CIMultiDict
@@ -28,6 +28,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from chassis.logging import get_logger
 from gateway import metrics
 from gateway.domain.wire import Malformed, ProtocolViolation
+from gateway.tasks import Tasks
 from opusagent.call.v1.call_pb2 import Channel
 
 MAX_QUEUED_FRAMES = 50
@@ -57,7 +58,7 @@ class Sockets:
         self._handshake_seconds = handshake_seconds
         self._open: set[Socket] = set()
         self._unstarted: OrderedDict[Socket, asyncio.TimerHandle] = OrderedDict()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
 
     def entered(self, socket: "Socket") -> None:
         """A socket was opened; where too many wait to say anything, the oldest of them makes room."""
@@ -82,17 +83,9 @@ class Sockets:
         self.started(socket)
         self._open.discard(socket)
 
-    def spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Run what a socket has to wait for; `work` handles its own failures."""
-        task = asyncio.get_running_loop().create_task(work, name="socket")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def stop(self) -> None:
         """Close every socket, bounded, and end what they wait for."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.tasks.stop()
         for socket in list(self._open):
             socket.close(1012, "gateway restarts")
         gone = [asyncio.ensure_future(socket.wait_closed()) for socket in list(self._open)]

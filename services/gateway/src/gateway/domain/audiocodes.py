@@ -2,8 +2,8 @@
 
 VAIC is the WebSocket client. Its first message on a socket is `session.initiate` (a new conversation), `session.resume`
 (one whose socket was lost) or `connection.validate` (a probe). After our `session.accepted` it opens a user stream
-(`userStream.start`, answered by `userStream.started`, then chunks) and sends activities; its last word is `session.end`.
-Our streams play one at a time (`playStream.start`, chunks, `playStream.stop`; what was sent is played to its end), and we
+(`userStream.start`, answered by `userStream.started`, then chunks) and sends activities; `session.end` comes last. Our
+streams play one at a time (`playStream.start`, chunks, `playStream.stop`; what was sent is played to its end), and we
 hang up with an activity: closing the socket does not end the call.
 
 Source: techdocs.audiocodes.com, Bot-API/ac-bot-api-streaming; the official SDK @audiocodes/ac-bot-api 0.13.
