@@ -48,7 +48,7 @@ class OneProcess:
             _settings("gateway", gateway.settings.GatewaySettings, options), self.bus, self.session
         )
         self._notifier = notifier.bootstrap.build(
-            _settings("notifier", notifier.settings.NotifierSettings, options), self.bus
+            _settings("notifier", notifier.settings.NotifierSettings, options), self.bus, self.session
         )
         self._started: list[Service] = []
         self._ops: HttpServer | None = None
