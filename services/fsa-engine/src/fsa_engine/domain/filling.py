@@ -87,8 +87,9 @@ def put_values(turn: Turn, task: TaskInstance, values: Mapping[str, Any], source
     }
     task = turn.put(task, slots=MappingProxyType(slots))
     refused: set[str] = set()
-    for name, text in _failing_checks(turn, task):
-        if name in task.slots:
+    for name in turn.definition(task).slots:
+        text = _objection(turn, task, name)
+        if text:
             refused.add(name)
             turn.instead = turn.instead or turn.text(task, text)
             task = turn.put(task, slots=_without(task, (name,)))
@@ -96,17 +97,18 @@ def put_values(turn: Turn, task: TaskInstance, values: Mapping[str, Any], source
     return Filled(task, frozenset(values) - refused, frozenset(changed) - refused, frozenset(refused))
 
 
-def _failing_checks(turn: Turn, task: TaskInstance) -> Iterable[tuple[str, str]]:
+def _objection(turn: Turn, task: TaskInstance, name: str) -> str:
+    """Return what is to be said against a slot's value; a check whose slots are not all there waits."""
     definition = turn.definition(task)
+    if name not in task.slots:
+        return ""
     values = turn.values(task)
-    for name, slot in definition.slots.items():
-        for check in slot.check if name in task.slots else ():
-            rule = definition.rules.compile(check.rule)
-            if (rule.names & set(definition.slots)) - set(task.slots):
-                continue
-            if not turn.judge(task, rule, values, f"check of {name}").holds:
-                yield name, check.text
-                break
+    for check in definition.slots[name].check:
+        rule = definition.rules.compile(check.rule)
+        ready = not (rule.names & set(definition.slots)) - set(task.slots)
+        if ready and not turn.judge(task, rule, values, f"check of {name}").holds:
+            return check.text
+    return ""
 
 
 def _without(task: TaskInstance, names: Iterable[str]) -> Mapping[str, SlotValue]:

@@ -33,7 +33,9 @@ def yes_or_no(tokens: tuple[str, ...], question: str = "") -> bool | None:
     asked = tokens_of(question)
     offer = _offer(asked)
     no = _spans(tokens, NO) - _spans(tokens, NO_THAT_MEANS_YES)
-    yes = _spans(tokens, (*YES, offer) if offer else YES)
+    yes = _spans(tokens, YES)
+    if offer and not (no and find_phrase(tokens, offer) - 1 in no):
+        yes |= _spans(tokens, (offer,))
     if no - yes or (no and not yes - no):
         return None if yes - no and not _only_polite(tokens, yes, no) else False
     if not yes or (DOUBTS - set(offer.split())) & set(tokens):

@@ -161,6 +161,8 @@ def _numeric(tokens: tuple[str, ...], at: int, today: date, month_first: bool) -
 def _day_alone(tokens: tuple[str, ...], at: int, today: date) -> Reading | None:
     """Read "the 3rd", "the twenty first": of this month if still to come, else of the next that has it."""
     day = ordinal(tokens, at + 1) if tokens[at] == "the" else ordinal(tokens, at)
+    if at and tokens[at - 1] in _MONTH_NAMES:
+        return None
     if day is None or not 1 <= day[0] <= 31 or (day[1] < len(tokens) and tokens[day[1]] in _NOT_A_DAY):
         return None
     if tokens[at] == "second" or (day[1] < len(tokens) and tokens[day[1]] in {"of"}):

@@ -83,7 +83,7 @@ def find_text(text: str) -> str:
     """Return free text without "please tell her that"; empty if nothing is left."""
     words = " ".join(text.split())[:1000]
     stripped = _TEXT_INTROS.sub("", words)
-    return (stripped if tokens_of(stripped) else words) if tokens_of(words) else ""
+    return (stripped if tokens_of(stripped) else words).rstrip(" .") if tokens_of(words) else ""
 
 
 def find_choices(tokens: tuple[str, ...], values: Mapping[str, Sequence[str]]) -> list[Reading]:

@@ -10,6 +10,21 @@ from fsa_engine.domain.understanding.words import Reading, cardinal, phrase_at
 
 _NAMED = {"noon": (12, 0), "midday": (12, 0), "midnight": (0, 0)}
 _INTRODUCTIONS = {"at", "around", "about", "by"}
+_BEFORE_ONE = _INTRODUCTIONS | {
+    "for",
+    "no",
+    "yes",
+    "it",
+    "till",
+    "until",
+    "say",
+    "tomorrow",
+    "today",
+    "·",
+    "at",
+    "maybe",
+    "like",
+}
 _PARTS = {
     "am": "am", "in the morning": "am", "pm": "pm", "in the afternoon": "pm", "in the evening": "pm",
     "at night": "pm",
@@ -113,7 +128,14 @@ def _hour(tokens: tuple[str, ...], at: int) -> _Clock | None:
         return _checked(_Clock(value, *after, certain=value > 12), tokens)
     if end < len(tokens) and tokens[end] == "oclock":
         return _checked(_Clock(value, 0, end + 1, plain=True, certain=value > 12), tokens)
-    return _checked(_Clock(value, 0, end, certain=value > 12), tokens)
+    bare = _checked(_Clock(value, 0, end, certain=value > 12), tokens)
+    return None if bare and _is_pronoun(tokens, at, end) else bare
+
+
+def _is_pronoun(tokens: tuple[str, ...], at: int, end: int) -> bool:
+    """Tell "one" in "the blue one" from "at one" and "one p.m."."""
+    parted = any(phrase_at(tokens, end, phrase) for phrase in _PARTS)
+    return tokens[at] == "one" and at > 0 and tokens[at - 1] not in _BEFORE_ONE and not parted
 
 
 def _checked(clock: _Clock, tokens: tuple[str, ...]) -> _Clock | None:
