@@ -1,0 +1,1 @@
+"""Decisions of delivery: pure, no I/O."""
