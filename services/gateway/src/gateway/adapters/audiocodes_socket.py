@@ -64,10 +64,7 @@ class AudioCodesSocket(Socket, Leg):
         self._unfinished = False
         self._hanging_up: Callable[[], None] | None = None
         self._began = False
-        self._frames_in = metrics.FRAMES.labels(self.channel_name, "in")
-        self._bytes_in = metrics.BYTES.labels(self.channel_name, "in")
-        self._frames_out = metrics.FRAMES.labels(self.channel_name, "out")
-        self._bytes_out = metrics.BYTES.labels(self.channel_name, "out")
+        self._traffic = metrics.TRAFFIC.of(self.channel_name)
 
     # ---- from VAIC
 
@@ -75,8 +72,8 @@ class AudioCodesSocket(Socket, Leg):
         """Take one message."""
         event = self._conversation.receive(message)
         if type(event) is Chunk:
-            self._frames_in.inc()
-            self._bytes_in.inc(len(event.audio))
+            self._traffic.frames_in += 1
+            self._traffic.bytes_in += len(event.audio)
             if self._call is not None:
                 self._call.caller_audio(self, self._conversation.samples(event))
         else:
@@ -196,8 +193,9 @@ class AudioCodesSocket(Socket, Leg):
             self.send(self._conversation.play_start())
             self._playing_item = item_id
             self._unfinished = True
-        self._frames_out.inc()
-        self._bytes_out.inc(len(audio))
+        traffic = self._traffic
+        traffic.frames_out += 1
+        traffic.bytes_out += len(audio)
         self.send_frame(self._conversation.play_chunk(audio))
 
     def send_mark(self, name: str) -> None:

@@ -50,10 +50,7 @@ class TwilioSocket(Socket, Leg):
         self._early_bytes = 0
         self._heard_of = False
         self._watch: asyncio.TimerHandle | None = None
-        self._frames_in = metrics.FRAMES.labels(self.channel_name, "in")
-        self._bytes_in = metrics.BYTES.labels(self.channel_name, "in")
-        self._frames_out = metrics.FRAMES.labels(self.channel_name, "out")
-        self._bytes_out = metrics.BYTES.labels(self.channel_name, "out")
+        self._traffic = metrics.TRAFFIC.of(self.channel_name)
 
     # ---- from Twilio
 
@@ -67,8 +64,9 @@ class TwilioSocket(Socket, Leg):
 
     def _media(self, audio: bytes) -> None:
         self._heard_of = True
-        self._frames_in.inc()
-        self._bytes_in.inc(len(audio))
+        traffic = self._traffic
+        traffic.frames_in += 1
+        traffic.bytes_in += len(audio)
         if self._call is not None:
             self._call.caller_audio(self, audio)
         elif self._early is not None and self._early_bytes < MAX_EARLY_BYTES:
@@ -155,8 +153,9 @@ class TwilioSocket(Socket, Leg):
 
     def send_audio(self, item_id: str, audio: bytes) -> None:
         """Send one frame."""
-        self._frames_out.inc()
-        self._bytes_out.inc(len(audio))
+        traffic = self._traffic
+        traffic.frames_out += 1
+        traffic.bytes_out += len(audio)
         self.send_frame(self._stream.media(audio))
 
     def send_mark(self, name: str) -> None:
