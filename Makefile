@@ -40,10 +40,10 @@ check-generated: setup ## Fail when proto/src is not what the contract generates
 	@scripts/check-generated
 
 kafka: setup ## Start a real Apache Kafka (KRaft, single node, needs Java 17 and Maven)
-	@scripts/kafka start $(ARGS)
+	@scripts/kafka start --port 9092 $(ARGS)
 
 redis: setup ## Start a Redis
-	@scripts/redis start $(ARGS)
+	@scripts/redis start --port 6379 $(ARGS)
 
 stop-servers: ## Stop what make kafka and make redis started
 	@scripts/kafka stop; scripts/redis stop

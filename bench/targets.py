@@ -82,7 +82,7 @@ async def server(name: str, data: Path) -> AsyncIterator[tuple[str, int]]:
     """Start scripts/kafka or scripts/redis on a free port for the length of a block; yields address and pid."""
     script = str(ROOT / "scripts" / name)
     start = await asyncio.create_subprocess_exec(
-        script, "start", "--port", "0", "--data", str(data), stdout=asyncio.subprocess.PIPE
+        script, "start", "--data", str(data), stdout=asyncio.subprocess.PIPE
     )
     out, _ = await start.communicate()
     if start.returncode:
@@ -102,7 +102,7 @@ async def five_processes(echo_port: int) -> AsyncIterator[Target]:
         async with (
             server("kafka", data / "kafka") as (kafka, kafka_pid),
             server("redis", data / "redis") as (redis, redis_pid),
-            _opusagent(echo_port, "--multi", "--kafka", kafka, "--redis", f"redis://{redis}") as (url, pid),
+            _opusagent(echo_port, "--multi", "--kafka", kafka, "--redis", redis) as (url, pid),
         ):
             ours = {name: child for name, child in processes.family(pid).items() if name.rstrip("'") in SERVICES}
             yield Target(url, ours, {"kafka": kafka_pid, "redis": redis_pid})
