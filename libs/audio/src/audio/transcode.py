@@ -1,20 +1,20 @@
 """From one format to another, piece by piece.
 
-Samples pass through int16. Where the rates differ, soxr resamples as a stream: its filter holds back a few
-milliseconds, which `flush` gives at the end. Pieces may be cut anywhere, even inside a sample.
+Samples pass through int16. Where the rates differ, a streaming resampler holds back 3 ms, which `flush` gives at the
+end. Pieces may be cut anywhere, even inside a sample.
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
-import soxr
 
 from audio import g711
 from audio.formats import Encoding, Format
+from audio.resample import Resampler, resample
+
+__all__ = ["Resampler", "Samples", "Transcoder", "decode", "encode", "resample"]
 
 Samples = g711.Samples
-Quality = Literal["QQ", "LQ", "MQ", "HQ", "VHQ"]
 
 
 def _pcm_decode(data: bytes) -> Samples:
@@ -49,47 +49,16 @@ def encode(samples: Samples, encoding: Encoding) -> bytes:
     return _ENCODE[encoding](np.ascontiguousarray(samples, dtype=np.int16))
 
 
-def resample(samples: Samples, src_rate: int, dst_rate: int, quality: Quality = "HQ") -> Samples:
-    """A whole recording at another rate."""
-    if src_rate == dst_rate or not len(samples):
-        return samples
-    return np.asarray(soxr.resample(samples, src_rate, dst_rate, quality=quality), dtype=np.int16)
-
-
-class Resampler:
-    """Int16 samples at another rate, as a stream; of one call and direction, used from one thread at a time."""
-
-    def __init__(self, src_rate: int, dst_rate: int, quality: Quality = "MQ") -> None:
-        """`quality` names soxr's recipes: the better one holds back more."""
-        self._stream = soxr.ResampleStream(src_rate, dst_rate, 1, dtype="int16", quality=quality)
-        self._same = src_rate == dst_rate
-
-    def feed(self, samples: Samples) -> Samples:
-        """What is ready after these samples; may be empty."""
-        if self._same:
-            return samples
-        return np.asarray(self._stream.resample_chunk(samples), dtype=np.int16).reshape(-1)
-
-    def flush(self) -> Samples:
-        """The rest; the stream can then be fed anew, as after a silence."""
-        empty = np.empty(0, np.int16)
-        if self._same:
-            return empty
-        rest = np.asarray(self._stream.resample_chunk(empty, last=True), dtype=np.int16).reshape(-1)
-        self._stream.clear()
-        return rest
-
-
 class Transcoder:
     """Turns a stream of `src` bytes into `dst` bytes; of one call and direction.
 
     Equal formats cost nothing: `feed` returns the very object it was given.
     """
 
-    def __init__(self, src: Format, dst: Format, quality: Quality = "MQ") -> None:
+    def __init__(self, src: Format, dst: Format) -> None:
         self.src = src
         self.dst = dst
-        self._resampler = None if src.rate == dst.rate else Resampler(src.rate, dst.rate, quality)
+        self._resampler = None if src.rate == dst.rate else Resampler(src.rate, dst.rate)
         self._carry = b""
         self._feed = self._choose()
 
