@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from chassis.bus import NOTIFY_OUTBOX
 from chassis.rpc import direct
 from notifier.adapters.console import ConsoleProvider
+from notifier.bootstrap import build
 from notifier.claims import Claims
 from notifier.delivery import Delivery
 from notifier.domain.outcomes import NotNow, Refused, Unclear
@@ -166,6 +168,30 @@ async def test_what_another_process_left_behind_after_a_failed_attempt_is_tried(
     assert office.provider.attempts == ["call-1/sms"]
 
 
+async def test_a_notifier_that_ends_between_attempts_leaves_the_command_to_be_tried(office):
+    office.provider.script = [NotNow("busy")]
+    app = await office.open()
+    await office.ask(app, sms("other", session_id="other"))
+    waiting = asyncio.Event()
+
+    async def wait_for_ever(seconds: float) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    office.provider.script = [NotNow("busy")]
+    second = build(
+        NotifierSettings(), office.bus, direct(office.session), provider=office.provider, sleep=wait_for_ever
+    )
+    taking = asyncio.create_task(second.dispatcher.take(sms()))
+    await waiting.wait()
+    await taking
+    await second.stop()
+    office.time.now_ms += 75_000
+    await office.ask(app, sms())
+    assert office.provider.attempts[-2:] == ["call-1/sms", "call-1/sms"]
+    assert office.provider.carried_out == ["other", "call-1/sms"]
+
+
 async def test_session_is_waited_for(office):
     office.session.outages = 5
     app = await office.open()
@@ -196,8 +222,7 @@ async def test_a_slow_session_holds_up_no_other_and_keeps_its_own_order(office):
     for command in [*slow, sms("other", session_id="other")]:
         await office.bus.append(NOTIFY_OUTBOX, command.session_id, command.SerializeToString())
     await office.taken()
-    while len(office.provider.attempts) < 2:
-        await asyncio.sleep(0)
+    await office.provider.tried(2)
     assert office.provider.attempts == ["slow-0", "other"]
     office.provider.gate.set()
     await app.dispatcher.idle()
@@ -210,8 +235,8 @@ async def test_a_drained_notifier_sees_its_commands_through_and_takes_no_more(of
     await office.bus.append(NOTIFY_OUTBOX, "session-1", sms().SerializeToString())
     await office.taken()
     draining = asyncio.create_task(app.drain())
-    while app.ready:
-        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not app.ready
     await office.bus.append(NOTIFY_OUTBOX, "session-2", sms("later", session_id="session-2").SerializeToString())
     office.provider.gate.set()
     await draining
@@ -286,10 +311,8 @@ async def _lives(provider, kills):
             clock=time,
             sleep=time.sleep,
         )
-        try:
+        with suppress(Killed):
             await delivery.carry_out(sms())
-        except Killed:
-            pass
         if facts:
             session.settled.add("call-1/sms")
         time.now_ms += 75_000

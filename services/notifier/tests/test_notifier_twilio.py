@@ -11,13 +11,13 @@ from urllib.parse import parse_qs
 
 import pytest
 import pytest_asyncio
-import uvicorn
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from chassis.http import HttpServer
 from notifier.adapters.twilio import TwilioProvider
 from notifier.domain.outcomes import NotNow, Refused, Unclear
 from notifier.domain.twilio_errors import TREATMENTS, Treatment, treatment
@@ -83,17 +83,12 @@ def refusal(status: int, code: int) -> Response:
 @pytest_asyncio.fixture
 async def twilio() -> AsyncIterator[Twilio]:
     stand_in = Twilio()
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(stand_in.app, log_level="error", lifespan="off", ws="none"))
-        serving = asyncio.create_task(server.serve([listener]))
-        stand_in.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        while not server.started:
-            await asyncio.sleep(0)
-        yield stand_in
-        stand_in.closing.set()
-        server.should_exit = True
-        await serving
+    server = HttpServer(stand_in.app, "127.0.0.1", 0, ws="none")
+    await server.start()
+    stand_in.url = f"http://127.0.0.1:{server.port}"
+    yield stand_in
+    stand_in.closing.set()
+    await server.stop()
 
 
 @pytest_asyncio.fixture

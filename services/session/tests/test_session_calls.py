@@ -1,12 +1,15 @@
 """Calls through the API, on every kind of store."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from chassis.rpc import RpcError, StatusCode, direct
 from opusagent.call.v1 import call_pb2 as call
 from opusagent.session.v1 import session_pb2 as api
+from session.adapters.memory import MemoryStore
+from session.testing import Killed
 
 
 async def test_a_first_call_gets_a_session_slots_and_generation_one(stored_world):
@@ -181,9 +184,6 @@ async def test_without_a_slot_there_is_no_call(world):
 
 
 async def test_open_call_survives_a_kill_at_every_step(make_world):
-    from session.adapters.memory import MemoryStore
-    from session.testing import Killed
-
     steps, blown = 0, True
     while blown:
         world = make_world(MemoryStore())
@@ -192,10 +192,8 @@ async def test_open_call_survives_a_kill_at_every_step(make_world):
         fuse = world.fuse_of(app)
         fuse.arm(steps)
         request = api.OpenCallRequest(channel=call.CHANNEL_TWILIO, provider_call_id="CA1", caller="+15551230001")
-        try:
+        with suppress(Killed):
             await direct(app.servicer).OpenCall(request)
-        except Killed:
-            pass
         blown = fuse.blown
         second = await world.live()
         answer = await direct(second.servicer).OpenCall(request)

@@ -54,7 +54,7 @@ async def test_the_alarm_rings_by_itself(world):
     await world.work(app, opened, "e1")
     await world.hang_up(opened)
     while not world.commands():
-        await asyncio.sleep(0)
+        await world.bus.next(len(world.bus.records))
     assert len(world.commands()) == 1
 
 

@@ -85,10 +85,18 @@ class FakeProvider(Provider):
         self.lookup_failures = 0
         self.gate = asyncio.Event()
         self.gate.set()
+        self._tried = asyncio.Event()
+
+    async def tried(self, times: int) -> None:
+        """Return once so many attempts have begun."""
+        while len(self.attempts) < times:
+            await self._tried.wait()
 
     @override
     async def attempt(self, command: NotifyCommand) -> str:
         self.attempts.append(command.command_id)
+        tried, self._tried = self._tried, asyncio.Event()
+        tried.set()
         await self.gate.wait()
         failure = self.script.pop(0) if self.script else None
         if failure is None or (isinstance(failure, Unclear) and self.keeps_unclear):

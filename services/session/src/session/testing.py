@@ -60,6 +60,7 @@ class LogBus(Bus):
         self._positions: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._members: list[_Member] = []
         self._grown = asyncio.Event()
+        self._moved = asyncio.Event()
 
     async def start(self) -> None:
         """Nothing to connect."""
@@ -118,7 +119,7 @@ class LogBus(Bus):
     async def caught_up(self) -> None:
         """Return when every living member has handled all records."""
         while any(member.behind for member in self._members):
-            await asyncio.sleep(0)
+            await self._moved.wait()
 
     def position(self, group: tuple[str, str]) -> int:
         """Return how many records a group has behind it."""
@@ -127,6 +128,12 @@ class LogBus(Bus):
     def commit(self, group: tuple[str, str], position: int) -> None:
         """Move a group on."""
         self._positions[group] = max(position, self._positions[group])
+        self.moved()
+
+    def moved(self) -> None:
+        """Wake whoever waits for members to catch up or to end."""
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
 
 
 class _Member(Subscription):
@@ -135,6 +142,7 @@ class _Member(Subscription):
         self._group = group
         self._handler = handler
         self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(lambda task: bus.moved())
 
     @property
     def behind(self) -> bool:
