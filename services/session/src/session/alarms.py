@@ -79,7 +79,6 @@ class Alarms:
             await self.look()
 
     def _wait(self) -> float:
-        """Return seconds until the next look."""
-        if self._next is None:
-            return LOOK_SECONDS
-        return min(max((self._next - self._clock()) / 1000, 0.001), LOOK_SECONDS)
+        """Return seconds until the next look; what is still due after a look has failed and waits for a while."""
+        left = LOOK_SECONDS if self._next is None else (self._next - self._clock()) / 1000
+        return min(left, LOOK_SECONDS) if left > 0 else LOOK_SECONDS

@@ -34,8 +34,11 @@ class Pump:
 
     async def start(self) -> None:
         """Begin with what was left behind."""
-        for session_id in await self._store.senders():
-            self.wake(session_id)
+        try:
+            for session_id in await self._store.senders():
+                self.wake(session_id)
+        except StoreError as error:
+            _log.warning("what was left behind is published later", error=str(error))
         self._sweeper = asyncio.create_task(self._sweep(), name="outbox-sweep")
 
     async def stop(self, seconds: float = 3.0) -> None:
