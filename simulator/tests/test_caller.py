@@ -255,3 +255,9 @@ def test_an_empty_recording_is_a_file(tmp_path: Path) -> None:
     recording = Recording(tmp_path / "x.wav")
     recording.save()
     assert recording.path.exists()
+
+
+def test_a_starred_word_must_be_there() -> None:
+    assert not matches("What would you like me to tell the nurse?", "what *time would you like")
+    assert not matches("Is there anything else I can help you with?", "*how can I help you")
+    assert matches("Thank you for calling. How can I help you?", "*how can I help you")

@@ -10,6 +10,7 @@ from simulator.legs import Leg
 
 # A person takes a moment before answering.
 REACTION_S = 0.2
+_POLL_S = 0.05
 
 
 class NotHeardError(Exception):
@@ -46,8 +47,11 @@ class Caller:
 
     async def says(self, text: str) -> None:
         """Speak at real pace; returns when the last word is out."""
-        audio = await self._voice.speak(text)
-        self._on_said(text)
+        await self.plays(await self._voice.speak(text), text)
+
+    async def plays(self, audio: bytes, name: str) -> None:
+        """Speak 8 kHz mu-law as it is; returns when its last sound is out. `name` is told to `on_said`."""
+        self._on_said(name)
         started = self.leg.clock.now()
         self._own_end = None
         self.leg.send(audio[: loud_until(audio) * 8])
@@ -66,6 +70,17 @@ class Caller:
         self.heard.append(heard)
         self._on_heard(heard)
         return heard
+
+    async def hears_out(self, quiet_s: float, timeout: float) -> list[Heard]:
+        """The agent's next turn and those that follow it, until he has been quiet for so long; [] when none comes."""
+        turns: list[Heard] = []
+        try:
+            turns.append(await self.hears(timeout))
+            while await self._goes_on(quiet_s):
+                turns.append(await self.hears(timeout))
+        except NotHeardError:
+            return turns
+        return turns
 
     async def waits_for(self, pattern: str, timeout: float) -> Heard:
         """The first turn (or the last few together) that matches a pattern: phrases, separated by "|".
@@ -98,6 +113,15 @@ class Caller:
                 since.clear()
                 await self.leg.clock.sleep(REACTION_S)
                 await self.says(answer)
+
+    async def _goes_on(self, quiet_s: float) -> bool:
+        """Whether the agent speaks again before so long a silence."""
+        until = self.leg.clock.now() + quiet_s
+        while self.leg.clock.now() < until and not self.leg.ended.done():
+            if self._hearing.speaking or self._hearing.waiting:
+                return True
+            await self.leg.clock.sleep(_POLL_S)
+        return self._hearing.speaking or self._hearing.waiting
 
     def _agent_began(self, at: float) -> None:
         if self._own_end is not None and at >= self._own_end:

@@ -79,6 +79,11 @@ class Hearing:
         if silent_ms >= self._end_silence_ms or len(self._audio) >= MAX_TURN_MS * 8:
             self._end()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a finished turn was not taken yet."""
+        return bool(self._turns)
+
     async def arrival(self) -> None:
         """Return when a finished turn is waiting."""
         await self._arrived.wait()

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from audio.g711 import Samples, mulaw_decode, mulaw_encode
-from audio.transcode import Resampler, resample
+from audio.g711 import mulaw_decode, mulaw_encode
+from audio.transcode import resample
 from speech.stt import RATE, Hints, Recogniser
 from speech.tts import Synthesiser
 
@@ -24,11 +24,10 @@ class Voice:
 
     async def speak(self, text: str) -> bytes:
         """The whole text as 8 kHz mu-law. Raises SynthesisError."""
-        resampler = Resampler(self._synthesiser.rate, TELEPHONE_RATE, "HQ")
-        stream = self._synthesiser.stream(text, self._voice)
-        pieces: list[Samples] = [resampler.feed(np.ascontiguousarray(samples)) async for samples in stream]
-        pieces.append(resampler.flush())
-        return mulaw_encode(np.concatenate(pieces))
+        pieces = [np.asarray(samples) async for samples in self._synthesiser.stream(text, self._voice)]
+        if not pieces:
+            return b""
+        return mulaw_encode(resample(np.concatenate(pieces), self._synthesiser.rate, TELEPHONE_RATE))
 
     async def hear(self, audio: bytes) -> str:
         """The words in 8 kHz mu-law; empty when there are none. Raises RecognitionError."""

@@ -5,6 +5,7 @@ from difflib import SequenceMatcher
 
 _DOTTED = re.compile(r"\b([ap])\.\s?m\b\.?")
 _WORD = re.compile(r"[a-z0-9:]+")
+_STARRED = re.compile(r"\*(\S+)")
 _SMALL = {
     "zero": "0",
     "one": "1",
@@ -34,13 +35,19 @@ def words(text: str) -> list[str]:
 
 
 def resemblance(heard: str, phrase: str) -> float:
-    """The largest share of the phrase's words, 0 to 1, found near each other in what was heard."""
+    """The largest share of the phrase's words, 0 to 1, found near each other in what was heard.
+
+    A word written with a star ("what *time would you like") must be among them: without it the share is 0.
+    """
     wanted, said = words(phrase), words(heard)
+    needed = words(" ".join(_STARRED.findall(phrase)))
     if not wanted:
         return 1.0
     size = len(wanted) + _SLACK
     starts = range(max(1, len(said) - len(wanted) + 1))
-    return max((_found(wanted, said[start : start + size]) / len(wanted) for start in starts), default=0.0)
+    windows = (said[start : start + size] for start in starts)
+    fitting = (window for window in windows if _found(needed, window) == len(needed))
+    return max((_found(wanted, window) / len(wanted) for window in fitting), default=0.0)
 
 
 def matches(heard: str, pattern: str) -> bool:

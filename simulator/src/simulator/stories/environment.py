@@ -1,0 +1,47 @@
+"""What a story needs of the world: a gateway, the telephone network, the log of facts, the calendar, a voice."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulator.caller import Voice
+from simulator.clock import Clock, RealClock
+from simulator.stories.report import TimelineEntry
+from simulator.twilio.network import PhoneNetwork
+
+if TYPE_CHECKING:
+    from opusagent.session.v1.session_pb2_grpc import SessionServiceAsyncStub
+
+Bookings = Callable[[], Awaitable[Sequence[Mapping[str, str]]]]
+"""Lists the calendar: rows with `date`, `time`, `caller` and `status` ("booked" or "cancelled")."""
+
+
+def fresh_number() -> str:
+    """A caller's number that no earlier story used: +1555010xxxx."""
+    return f"+1555010{secrets.randbelow(10_000):04d}"
+
+
+@dataclass
+class StoryEnvironment:
+    """Passed in by who starts the system. Durations in seconds."""
+
+    # http://host:port of the gateway, as telephony reaches it.
+    gateway_url: str
+    # The network whose REST API the notifier uses. Its account signs webhooks where it has an auth token.
+    network: PhoneNetwork
+    session: "SessionServiceAsyncStub"
+    bookings: Bookings
+    voice: Voice
+    # The agent's number, and its bot name at VoiceAI Connect.
+    number: str = "+15550199"
+    bot_name: str = "riverside-clinic"
+    audiocodes_token: str = ""
+    # How long session waits for the caller before it texts him (GRACE_SECONDS).
+    sms_grace_s: float = 8.0
+    # Folder for WAV files of all calls; None = none are kept.
+    record: Path | None = None
+    on_entry: Callable[[TimelineEntry], None] = lambda _: None
+    clock: Clock = field(default_factory=RealClock)
+    caller_number: str = field(default_factory=fresh_number)

@@ -1,0 +1,60 @@
+"""What callers of the clinic say, and to what. The outcome is never scripted: only their side of it is."""
+
+from simulator.caller import Reply
+from simulator.caller.replies import first_time_offered
+
+WANT_BOOKING = "I'd like to book an appointment for tomorrow."
+WANT_MESSAGE = "I want to leave a message for the nurse."
+MESSAGE = "Please tell her that my knee hurts again."
+
+GREETING = "*how can I help you"
+WELCOME_BACK = "welcome back"
+CONTINUE_OR_OVER = "continue or start *over"
+WHICH_ONE = "which *one would you like to go on with"
+ASKS_DAY = "which *day would you like"
+ASKS_TIME = "what *time would you like"
+ASKS_CONFIRMATION = "shall I book it"
+ASKS_MESSAGE = "what would you like me to *tell the nurse"
+BOOKED = "appointment is booked"
+PASSED_ON = "passed your message on"
+ANYTHING_ELSE = "anything *else I can help you with"
+GOODBYE = "goodbye"
+
+SMS = "Our call was disconnected. Your appointment request was saved. Reply CALL to continue where we left off."
+SMS_TWO = (
+    "Our call was disconnected. Your appointment request and message were saved. "
+    "Reply CALL to continue where we left off."
+)
+
+# The clinic is closed at weekends, where "tomorrow" may fall.
+_DAY = (
+    Reply("*closed at the weekend|which *weekday", "Next Monday, please."),
+    Reply("nothing *free", "Next Tuesday, please."),
+    Reply("which *day would you like", "Tomorrow."),
+    Reply("or cancel an appointment", "Book an appointment."),
+)
+
+
+def getting_to_the_time(wish: str = WANT_BOOKING) -> tuple[Reply, ...]:
+    """Until the agent asks for the time."""
+    return (*_DAY, Reply(f"{GREETING}|what would you like to *do", wish))
+
+
+def getting_to_the_confirmation(time: str = "Ten a.m., please.") -> tuple[Reply, ...]:
+    """Until the agent asks whether to book."""
+    return (
+        Reply("could *offer", first_time_offered),
+        Reply(f"{ASKS_TIME}|what time", time),
+        *getting_to_the_time(),
+        Reply("continue or start over", "Continue, please."),
+    )
+
+
+def finishing(time: str = "Ten a.m., please.") -> tuple[Reply, ...]:
+    """Until nothing is left to do."""
+    return (
+        Reply("shall I pass it on", "Yes, please pass it on."),
+        Reply(f"{ASKS_MESSAGE}|what is your message", MESSAGE),
+        Reply(f"{ASKS_CONFIRMATION}|please say yes or no", "Yes, please."),
+        *getting_to_the_confirmation(time),
+    )
