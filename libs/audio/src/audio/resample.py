@@ -1,12 +1,14 @@
 """Sample rates changed: a whole recording by soxr, a stream by a short filter of our own.
 
 soxr's streams work in blocks and hold back 60 to 115 ms of telephone audio (measured, every quality above nearest
-neighbour), which a conversation would hear. Here a windowed sinc of `_CROSSINGS` zero crossings to each side, in
-polyphase form, holds back 3 ms at 8 kHz: flat to 3.3 kHz and 60 dB down from 4 kHz, as the telephone's own band.
+neighbour), which a conversation would hear. Here a windowed sinc in polyphase form holds back as many samples of the
+lower rate as it has zero crossings to each side: 3 ms at 8 kHz for "MQ", which is flat to 3.3 kHz and 60 dB down from
+4.2 kHz, as the telephone's own band.
 """
 
 from functools import lru_cache
 from math import gcd
+from typing import Literal
 
 import numpy as np
 import soxr
@@ -14,9 +16,11 @@ from numpy.typing import NDArray
 
 from audio.g711 import Samples
 
-_CROSSINGS = 24
-# Of the lower rate's half; the rest of the band is the filter's slope.
-_CUTOFF = 0.915
+Quality = Literal["LQ", "MQ", "HQ"]
+
+# Zero crossings to each side, and where the slope's middle lies in the lower rate's half: longer is steeper.
+_CROSSINGS: dict[Quality, int] = {"LQ": 12, "MQ": 24, "HQ": 48}
+_CUTOFF: dict[Quality, float] = {"LQ": 0.83, "MQ": 0.915, "HQ": 0.957}
 # Kaiser window of 60 dB.
 _BETA = 5.65
 
@@ -29,14 +33,14 @@ def resample(samples: Samples, src_rate: int, dst_rate: int) -> Samples:
 
 
 @lru_cache(maxsize=16)
-def _filters(up: int, down: int) -> NDArray[np.float32]:
+def _filters(up: int, down: int, quality: Quality) -> NDArray[np.float32]:
     """One row of taps for each of the `up` positions of an output sample between two input samples."""
     # Half the filter's length, in input samples.
-    half = _CROSSINGS * max(1.0, down / up)
+    half = _CROSSINGS[quality] * max(1.0, down / up)
     taps = 2 * int(np.ceil(half))
     # Distance of each tap's input sample from the output sample, in input samples.
     offset = (np.arange(taps) - taps // 2 + 1)[None, :] - np.arange(up)[:, None] / up
-    cutoff = _CUTOFF * min(1.0, up / down)
+    cutoff = _CUTOFF[quality] * min(1.0, up / down)
     window = np.i0(_BETA * np.sqrt(np.clip(1 - (offset / half) ** 2, 0, None))) / np.i0(_BETA)
     rows = cutoff * np.sinc(cutoff * offset) * np.where(np.abs(offset) <= half, window, 0)
     return np.asarray(rows / rows.sum(axis=1, keepdims=True), dtype=np.float32)
@@ -45,10 +49,11 @@ def _filters(up: int, down: int) -> NDArray[np.float32]:
 class Resampler:
     """Int16 samples at another rate, as a stream; of one call and direction, used from one thread at a time."""
 
-    def __init__(self, src_rate: int, dst_rate: int) -> None:
+    def __init__(self, src_rate: int, dst_rate: int, quality: Quality = "MQ") -> None:
+        """`quality`: "LQ" holds back half as long as "MQ", "HQ" twice as long."""
         common = gcd(src_rate, dst_rate)
         self._up, self._down = dst_rate // common, src_rate // common
-        self._rows = _filters(self._up, self._down)
+        self._rows = _filters(self._up, self._down, quality)
         self._taps = self._rows.shape[1]
         self.reset()
 

@@ -7,6 +7,7 @@ start inherit its priority.
 """
 
 import asyncio
+import atexit
 import contextlib
 import itertools
 import os
@@ -20,6 +21,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _HEAVY_NICENESS = 5
+# The longest job, a doubtful utterance on a busy machine.
+_LEAVE_S = 2.0
 
 
 class Priority(IntEnum):
@@ -101,6 +104,10 @@ class _Lane:
         for _ in self._threads:
             self.put(-1, None)
 
+    def join(self, timeout_s: float) -> None:
+        for thread in self._threads:
+            thread.join(timeout_s)
+
     def _work(self) -> None:
         if self._niceness and sys.platform == "linux":
             with contextlib.suppress(OSError):
@@ -119,6 +126,8 @@ class Workers:
         self._urgent = _Lane("urgent", 1, 0)
         self._heavy = _Lane("heavy", heavy_threads, _HEAVY_NICENESS)
         self._closed = False
+        # An engine that still computes while the interpreter goes away would crash it.
+        atexit.register(self._leave)
 
     @property
     def waiting(self) -> int:
@@ -158,3 +167,8 @@ class Workers:
             self._closed = True
             self._urgent.stop()
             self._heavy.stop()
+
+    def _leave(self) -> None:
+        self.close()
+        self._urgent.join(_LEAVE_S)
+        self._heavy.join(_LEAVE_S)
