@@ -15,7 +15,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from chassis.settings import LogFormat
 
-_NOISY = ("aiokafka", "uvicorn", "httpx", "httpcore", "asyncio")
+_NOISY = ("uvicorn", "httpx", "httpcore", "asyncio")
 
 
 def configure(service: str, level: str = "INFO", fmt: LogFormat | str = LogFormat.JSON) -> None:
@@ -66,6 +66,8 @@ def _route_standard_library(shared: list[Processor], level: str, fmt: LogFormat)
     root.setLevel(level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # Without its broker it repeats itself ten times a second; what it raises is logged by our adapter.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def _console() -> structlog.dev.ConsoleRenderer:
