@@ -68,7 +68,13 @@ class Agent:
 
     def _may_speak(self) -> bool:
         free = self.session is not None and self.session.free
-        return free and not self.holding and not self.closed and self._floor.caller is Caller.SILENT
+        return free and not self.holding and not self.closed and self._caller_waits
+
+    @property
+    def _caller_waits(self) -> bool:
+        """Whether the caller lets the agent speak: a backend that answers by itself waits for no transcript."""
+        caller = self._floor.caller
+        return caller is Caller.SILENT or (caller is Caller.UNDERSTOOD_SOON and not self._can.speaks_text)
 
     def _deliver(self, session: ModelSession, delivery: Delivery) -> None:
         parts = [self._part(line) for line in delivery.lines]
@@ -86,7 +92,8 @@ class Agent:
             self.generated(delivery.delivery_id)
 
     def _part(self, line: Line) -> Part:
-        return Part(line.text, _MANNERS.get(kind(line.output), Manner.FREELY), line.output.task_id)
+        body = kind(line.output)
+        return Part(line.text, _MANNERS.get(body, Manner.FREELY), line.output.task_id, body == "ask")
 
     def _close_if_over(self) -> None:
         output = self._outputs.next_closing()

@@ -12,12 +12,12 @@ import orjson
 from prometheus_client import Counter
 
 from chassis.logging import get_logger
-from llm_relay.adapters.engine import EngineLink
+from llm_relay.adapters.engine import EngineLink, utterance
 from llm_relay.adapters.timers import Cancel, Timers
-from llm_relay.backends.port import ModelSession, ToolCall
+from llm_relay.backends.port import ModelSession, Said, ToolCall
 from llm_relay.domain.outputs import kind
 from llm_relay.domain.turns import Caller, Floor
-from opusagent.fsa.v1.fsa_pb2 import AnswerTask, CancelTask, Output, StartTask
+from opusagent.fsa.v1.fsa_pb2 import AnswerTask, CancelTask, Output, StartTask, Utterance
 
 TOOL_CALLS = Counter("opusagent_relay_tool_calls_total", "Function calls of the model", ["name", "outcome"])
 
@@ -27,6 +27,7 @@ WORDS_MS = 1500
 ACCEPTED = "Accepted. Go on with the conversation: what the task needs or finds is given to you. Announce no result."
 NOT_UNDERSTOOD = "Not accepted: the arguments are not a JSON object with the fields that the function declares."
 NO_TASK = "Not accepted: no task is open. Use start_task."
+NO_WORDS = "Not accepted: what the caller said was not understood. Ask the caller to say it again."
 UNKNOWN_FUNCTION = "Not accepted: there is no such function."
 
 _log = get_logger(__name__)
@@ -46,17 +47,23 @@ class Delegation:
         self._floor = floor
         self._timers = timers
         self.session: ModelSession | None = None
-        self._words = ""
+        # The caller's latest turn; None when it had no words.
+        self._said: Said | None = None
         self._waiting: list[tuple[ToolCall, Cancel]] = []
-        # Open tasks in the order in which they last spoke.
-        self._tasks: dict[str, None] = {}
+        # Open tasks, and the one whose question was put last; empty for a question of the conversation.
+        self._tasks: set[str] = set()
+        self._asked: str | None = None
 
     def learn(self, outputs: Iterable[Output]) -> None:
-        """Remember which tasks are open, and which spoke last."""
+        """Remember which tasks are open, and whose question was put last."""
         for output in outputs:
-            self._tasks.pop(output.task_id, None)
-            if output.task_id and kind(output) not in ("result", "failed"):
-                self._tasks[output.task_id] = None
+            if kind(output) == "ask":
+                self._asked = output.task_id
+            if kind(output) in ("result", "failed"):
+                self._tasks.discard(output.task_id)
+                self._asked = None
+            elif output.task_id:
+                self._tasks.add(output.task_id)
 
     def called(self, call: ToolCall) -> None:
         """The model calls a function."""
@@ -66,9 +73,9 @@ class Delegation:
         moment_ms = self._timers.now_ms() + WORDS_MS
         self._waiting.append((call, self._timers.at(moment_ms, self._flush)))
 
-    def heard(self, words: str) -> None:
-        """The caller's latest turn; empty when it had no words."""
-        self._words = words
+    def heard(self, said: Said | None) -> None:
+        """The caller's latest turn; None when it had no words."""
+        self._said = said
         self._flush()
 
     def close(self) -> None:
@@ -122,24 +129,37 @@ class Delegation:
         answer = arguments.get("answer")
         if answer is None:
             raise Refused(NOT_UNDERSTOOD)
+        task_id = self._task(arguments)
+        if not task_id:
+            return {"utterance": self._own_words()}
         text = answer if isinstance(answer, str) else orjson.dumps(answer).decode()
-        event = AnswerTask(
-            task_id=self._task(arguments), answer=text, caller_words=self._words, function_call_id=function_call_id
-        )
+        event = AnswerTask(task_id=task_id, answer=text, caller_words=self._words, function_call_id=function_call_id)
         return {"answer": event}
 
+    def _own_words(self) -> Utterance:
+        """A question of the conversation is answered by nothing but what the caller said."""
+        if self._said is None:
+            raise Refused(NO_WORDS)
+        return utterance(self._said)
+
+    @property
+    def _words(self) -> str:
+        return self._said.text if self._said is not None else ""
+
     def _cancel(self, function_call_id: str, arguments: _Arguments) -> dict[str, Any]:
-        event = CancelTask(task_id=self._task(arguments), caller_words=self._words, function_call_id=function_call_id)
-        return {"cancel": event}
+        task_id = self._task(arguments)
+        if not task_id:
+            raise Refused(NO_TASK)
+        return {"cancel": CancelTask(task_id=task_id, caller_words=self._words, function_call_id=function_call_id)}
 
     def _task(self, arguments: _Arguments) -> str:
-        """The task that is meant: the one named, or the one that spoke last."""
+        """The task that is meant: the one named, or the one whose question is open; empty for the conversation's."""
         named = arguments.get("task_id")
         if isinstance(named, str) and named in self._tasks:
             return named
-        if not self._tasks:
+        if self._asked is None:
             raise Refused(NO_TASK)
-        return next(reversed(self._tasks))
+        return self._asked
 
 
 _FUNCTIONS = {

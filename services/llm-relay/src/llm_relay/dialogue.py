@@ -7,6 +7,7 @@ bring (a silence that lasted too long, a report of playout that never came).
 from typing_extensions import override
 
 from audio.transcode import Transcoder
+from llm_relay.adapters.engine import utterance
 from llm_relay.adapters.timers import Cancel
 from llm_relay.agent import Agent
 from llm_relay.backends.port import Listener, ModelSession, Said, ToolCall
@@ -20,7 +21,7 @@ from llm_relay.metrics import BARGE_INS, NO_INPUTS, TURNS, UNCLEAR
 from opusagent.call.v1.call_pb2 import CallInfo, Route
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIRECTED, DialoguePlan
 from opusagent.events.v1.events_pb2 import SPEAKER_CALLER, TurnTaken
-from opusagent.fsa.v1.fsa_pb2 import NoInput, Outputs, Utterance
+from opusagent.fsa.v1.fsa_pb2 import NoInput, Outputs
 from opusagent.media.v1.inbox_pb2 import (
     SPEECH_PHASE_COMMITTED,
     SPEECH_PHASE_STARTED,
@@ -192,14 +193,16 @@ class Dialogue(Listener):
 
     @override
     def caller_said(self, said: Said) -> None:
-        self._floor.caller = Caller.SILENT
+        self._floor.understood()
         self._response.reached(Stage.STT, self._timers.now_ms())
         self._record(said)
         if is_backchannel(said.text) and (self._interrupted or self._floor.agent_audible):
             self._carry_on()
-        elif self._directed:
-            self._utter(said)
-        self._delegation.heard(said.text)
+        else:
+            self._agent.answered()
+            if self._directed:
+                self._utter(said)
+        self._delegation.heard(said)
         self._settle()
 
     def _record(self, said: Said) -> None:
@@ -212,23 +215,15 @@ class Dialogue(Listener):
 
     def _utter(self, said: Said) -> None:
         self._agent.interrupt()
-        self._agent.answered()
         event_id = f"{self.call.call_id}/u{said.started_ms}"
-        utterance = Utterance(
-            text=said.text,
-            alternatives=said.alternatives,
-            confidence=said.confidence,
-            started_ms=said.started_ms,
-            ended_ms=said.ended_ms,
-        )
         self._await(event_id)
-        self._engine.post(event_id, utterance=utterance)
+        self._engine.post(event_id, utterance=utterance(said))
 
     @override
     def caller_unclear(self) -> None:
         UNCLEAR.inc()
-        self._floor.caller = Caller.SILENT
-        self._delegation.heard("")
+        self._floor.understood()
+        self._delegation.heard(None)
         self._carry_on()
         self._settle()
 

@@ -15,6 +15,13 @@ class BackendName(StrEnum):
     OPENAI_REALTIME = "openai-realtime"
 
 
+class TurnDetection(StrEnum):
+    """How the Realtime API tells that the caller is done: by silence, or by what was said."""
+
+    SERVER_VAD = "server_vad"
+    SEMANTIC_VAD = "semantic_vad"
+
+
 class RelaySettings(ServiceSettings):
     """Settings of llm-relay, each an environment variable of the same name in capitals."""
 
@@ -35,6 +42,7 @@ class RelaySettings(ServiceSettings):
     openai_realtime_model: str = "gpt-realtime-2.1"
     openai_transcription_model: str = "gpt-transcribe"
     openai_voice: str = "marin"
+    openai_turn_detection: TurnDetection = TurnDetection.SERVER_VAD
 
     @model_validator(mode="after")
     def _name_the_missing(self) -> "RelaySettings":

@@ -9,7 +9,9 @@ from chassis.heads import Stamper
 from chassis.ids import Clock
 from chassis.logging import get_logger
 from llm_relay.adapters.timers import Cancel, Timers
+from llm_relay.backends.port import Said
 from opusagent.call.v1.call_pb2 import CallInfo, Route
+from opusagent.fsa.v1.fsa_pb2 import Utterance
 from opusagent.media.v1.inbox_pb2 import SENDER_ENGINE, FsaInbox, FsaItem
 
 RESENT = Counter("opusagent_relay_engine_resends_total", "Events sent again because the engine had not accepted them")
@@ -22,6 +24,17 @@ RESEND_MS = 500
 ATTEMPTS = 12
 
 _log = get_logger(__name__)
+
+
+def utterance(said: Said) -> Utterance:
+    """The caller's words as the engine takes them."""
+    return Utterance(
+        text=said.text,
+        alternatives=said.alternatives,
+        confidence=said.confidence,
+        started_ms=said.started_ms,
+        ended_ms=said.ended_ms,
+    )
 
 
 class EngineLink:

@@ -55,6 +55,8 @@ class Part:
     manner: Manner
     # The task it belongs to; empty when it belongs to none.
     task_id: str = ""
+    # The caller's answer to it is awaited.
+    question: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,11 @@ class Floor:
         self._items: dict[str, Item] = {}
         self._ended: dict[str, None] = {}
 
+    def understood(self) -> None:
+        """The words of a turn are there, or will never be. The caller may be speaking again already."""
+        if self.caller is Caller.UNDERSTOOD_SOON:
+            self.caller = Caller.SILENT
+
     @property
     def items(self) -> list[Item]:
         """Items sent and not yet ended."""

@@ -44,7 +44,7 @@ class Voice:
             yield known
             return
         made = bytearray()
-        resampler = Resampler(self._synthesiser.rate, format.rate, "HQ")
+        resampler = Resampler(self._synthesiser.rate, format.rate)
         async for samples in self._synthesiser.stream(sentence, voice):
             piece = await self._workers.run(Priority.VOICE_ACTIVITY, _convert, resampler, samples, format)
             made += piece

@@ -1,0 +1,1 @@
+"""The OpenAI Realtime API (GA), over a WebSocket of the `openai` package."""
