@@ -153,7 +153,14 @@ def tool_call(turn: Turn, task: TaskInstance, state: Act) -> dict[str, Any]:
     if tool.lookup:
         found = turn.agent.tools[tool.lookup.tool]
         given_to = {name: _argument(turn, task, given) for name, given in tool.lookup.arguments.items()}
-        lookup = {"server": found.server, "tool": found.tool or tool.lookup.tool, "arguments": given_to}
+        lookup = {
+            "server": found.server,
+            "tool": found.tool or tool.lookup.tool,
+            "arguments": given_to,
+            "key_argument": found.key_argument,
+            "timeout_ms": found.timeout_ms,
+            "happened": tool.lookup.happened,
+        }
     return {
         "server": tool.server,
         "tool": tool.tool or state.tool,

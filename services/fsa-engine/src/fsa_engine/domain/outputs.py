@@ -92,8 +92,9 @@ class Intent:
 
     `intent_id` (event id, "/i" and a counter) is the idempotency key. `payload` of kind "tool": `server`, `tool`,
     `arguments` (JSON), `write`, `settle` ("", "idempotent_by_key", "lookup", "once"), `key_argument` (already filled in
-    when set), `lookup` (tool and arguments, or None), `timeout_ms`, `task_id`, `state`, `sensitive` (names of arguments
-    that must be masked wherever they are shown).
+    when set), `lookup` (`server`, `tool`, `arguments`, `key_argument`, which gets this intent's id, `timeout_ms` and
+    `happened`, a CEL rule over the `result`; or None), `timeout_ms`, `task_id`, `state`, `sensitive` (names of
+    arguments that must be masked wherever they are shown).
     """
 
     intent_id: str

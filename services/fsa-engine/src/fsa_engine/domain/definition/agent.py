@@ -64,7 +64,11 @@ class Server(Part):
 
 
 class Lookup(Part):
-    """The tool that tells whether an uncertain write happened; arguments as in a state."""
+    """The tool that tells whether an uncertain write happened; arguments as in a state.
+
+    `happened`: a CEL rule over the lookup's `result`, which then stands for the write's own result. A `key_argument` of
+    the lookup tool gets the key of the write.
+    """
 
     tool: Name
     arguments: dict[str, str] = Field(default_factory=dict)

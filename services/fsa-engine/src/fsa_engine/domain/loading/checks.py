@@ -6,7 +6,7 @@ from fsa_engine.domain.definition import Act, Agent, Collect, Confirm, Constant,
 from fsa_engine.domain.loading.dataflow import check_graph
 from fsa_engine.domain.loading.problems import Problem
 from fsa_engine.domain.loading.source import Path, Source
-from fsa_engine.domain.rules import CONTEXT, RuleError
+from fsa_engine.domain.rules import CONTEXT, RuleError, Rules
 from fsa_engine.domain.template import mentioned
 
 _CALL = {"call.caller", "call.callee", "call.channel", "call.call_id"}
@@ -51,6 +51,12 @@ def _settling(agent: Agent, tool: ToolRef, source: Source, path: Path) -> Iterat
         yield source.problem((*path, "lookup", "tool"), f"there is no tool {tool.lookup.tool!r}")
     elif tool.lookup and agent.tools[tool.lookup.tool].write:
         yield source.problem((*path, "lookup", "tool"), "a write tool cannot tell whether another one acted")
+    if tool.lookup:
+        try:
+            Rules({}).compile(tool.lookup.happened)
+        except RuleError as error:
+            happened = (*path, "lookup", "happened")
+            yield source.problem(happened, f"rule {tool.lookup.happened!r}: {error}", along=error.column - 1)
 
 
 def _conversation_texts(agent: Agent, source: Source) -> Iterator[Problem]:
@@ -131,6 +137,10 @@ def _act(agent: Agent, task: Task, source: Source, here: Path, state: Act) -> It
             continue
         fix = "name a slot, call.caller, call.callee, call.channel, or write {const: VALUE}"
         yield source.problem((*here, "arguments", argument), f"{given!r} is no slot", fix)
+    for argument, given in (tool.lookup.arguments if tool and tool.lookup else {}).items():
+        if given not in task.slots and given not in _CALL:
+            looked_up = ("tools", state.tool, "lookup", "arguments", argument)
+            yield source.problem(looked_up, f"{given!r} is no slot of the task that calls {state.tool}")
     for slot, text in state.fill.items():
         if slot not in task.slots:
             yield source.problem((*here, "fill", f"#{slot}"), f"there is no slot {slot!r}")
