@@ -32,7 +32,8 @@ SAID = st.one_of(
     st.sampled_from(
         ["yes", "no", "Yes, please.", "at ten", "no, at eleven", "tomorrow", "tomorrow at ten", "actually Wednesday",
          "book an appointment", "book an appointment for tomorrow at ten", "cancel my appointment", "never mind",
-         "leave a message for the nurse", "continue", "start over", "what was that?", "help", "goodbye", "", "the first",
+         "leave a message for the nurse", "continue", "start over", "what was that?", "help", "goodbye", "",
+         "the first",
          "cancel it", "book it", "change the time", "talk to a human", "my knee hurts", "banana", "yes, at three"]
     ),
     st.text(max_size=30),
@@ -65,6 +66,18 @@ HAPPENINGS = st.one_of(
     st.tuples(st.just("drop"), st.none()),
     st.tuples(st.just("ring"), st.booleans()),
 )
+
+RING: list[tuple[Any, ...]] = [("ring", False)]
+TO_CONFIRM = [*RING, ("say", "book an appointment for tomorrow at ten"), ("return", {"available": True})]
+TO_RESUME = [*TO_CONFIRM, ("drop", None), ("ring", True)]
+TO_WRITE = [*TO_CONFIRM, ("say", "yes")]
+TO_MESSAGE = [*RING, ("say", "leave a message for the nurse"), ("say", "my knee hurts")]
+TO_CANCEL = [
+    *TO_MESSAGE,
+    ("say", "I need to cancel my appointment"),
+    ("return", {"found": True, "appointment_id": "A-1", "date": "2025-12-04", "time": "10:00"}),
+]
+BEGINNINGS = st.sampled_from([RING, TO_CONFIRM, TO_RESUME, TO_WRITE, TO_MESSAGE, TO_CANCEL])
 
 
 def event_of(happening: tuple[Any, ...], number: int, snapshot: Snapshot, intents: list[str]) -> Event:
@@ -115,20 +128,22 @@ def check_authority(before: Snapshot, event: Event, made: Step, questions: dict[
                 assert intent.payload["arguments"][argument] == values[argument], "not what was read out"
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.lists(HAPPENINGS, max_size=25))
-def test_no_sequence_acts_without_the_callers_own_yes(happenings: list[tuple[Any, ...]]) -> None:
-    snapshot, intents, questions = Snapshot(), [], {}
+@settings(max_examples=200, deadline=None)
+@given(BEGINNINGS, st.lists(HAPPENINGS, max_size=12))
+def test_no_sequence_acts_without_the_callers_own_yes(
+    beginning: list[tuple[Any, ...]], happenings: list[tuple[Any, ...]]
+) -> None:
+    snapshot = Snapshot()
+    intents: list[str] = []
+    questions: dict[str, str] = {}
     seen: set[str] = set()
-    for number, happening in enumerate(
-        [("ring", False), ("say", "book an appointment for tomorrow at ten"), *happenings]
-    ):
+    for number, happening in enumerate([*beginning, *happenings]):
         event = event_of(happening, number, snapshot, intents)
         made = step(AGENT, snapshot, event)
         check_authority(snapshot, event, made, questions)
         if made.audit[0]["verdict"] == "rejected":
             assert made.snapshot is snapshot
-            assert not (made.outputs or made.intents or made.settled)
+            assert made.outputs == made.intents == made.settled == ()
             assert made.audit[0]["why"]
         again = step(AGENT, Snapshot.from_bytes(snapshot.to_bytes()), event)
         assert again == made, "a step must be a function of its arguments"

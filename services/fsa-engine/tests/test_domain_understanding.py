@@ -178,7 +178,16 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
         tell(tokens_of(text))
 
 
-@given(st.lists(st.sampled_from(["tomorrow", "at", "ten", "half", "past", "to", "quarter", "in", "two", "weeks", "the", "third", "of", "may", "next", "a", "week", "from", "monday", "am", "pm", "10", "2025", "oh", "one", "hundred", "double", "and", "not", "or", "minus", "thirty"]), max_size=12))  # fmt: skip
+@given(
+    st.lists(
+        st.sampled_from(
+            ["tomorrow", "at", "ten", "half", "past", "to", "quarter", "in", "two", "weeks", "the", "third", "of", "may",
+             "next", "a", "week", "from", "monday", "am", "pm", "10", "2025", "oh", "one", "hundred", "double", "and",
+             "not", "or", "minus", "thirty"]
+        ),
+        max_size=12,
+    )
+)  # fmt: skip
 def test_any_order_of_their_words_is_read_without_an_error(words: list[str]) -> None:
     for kind in ("date", "time", "integer", "digits", "phone"):
         for reading in read(" ".join(words), Shape(kind), MONDAY):

@@ -70,7 +70,7 @@ def _press_in_task(turn: Turn, task: TaskInstance, digit: str) -> None:
     state = turn.state(task)
     if isinstance(state, Confirm):
         verdict = _verdict(digit)
-        if not task.asked or task.changing:
+        if task.changing:
             raise Illegal("no yes or no is asked for")
         confirm(turn, task, state, verdict)
         return

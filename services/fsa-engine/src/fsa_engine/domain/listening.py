@@ -78,8 +78,11 @@ def _change_in(turn: Turn, task: TaskInstance, texts: tuple[str, ...]) -> bool:
 
 
 def confirm(turn: Turn, task: TaskInstance, state: Confirm, verdict: bool) -> None:
-    """Take the caller's yes or no to a confirmation."""
-    if task.changing:
+    """Take the caller's yes or no to a confirmation; to a question that was not put yet there is none."""
+    if not task.asked:
+        turn.reject("the question was not put yet")
+        run(turn, task.task_id)
+    elif task.changing:
         turn.put(task, changing=False)
         run(turn, task.task_id)
     elif verdict:
