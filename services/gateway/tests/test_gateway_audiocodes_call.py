@@ -55,12 +55,12 @@ async def test_a_whole_call(rig):
         assert (ended[0].item_id, ended[0].heard_ms, ended[0].flushed) == ("b", 40, False)
         plays = [message for message in peer.messages if message["type"].startswith("playStream")]
         assert [(m["type"].removeprefix("playStream."), m["streamId"]) for m in plays] == [
-            ("start", "1"),
-            *[("chunk", "1")] * 3,
-            ("stop", "1"),
-            ("start", "2"),
-            *[("chunk", "2")] * 2,
-            ("stop", "2"),
+            ("start", "1.1"),
+            *[("chunk", "1.1")] * 3,
+            ("stop", "1.1"),
+            ("start", "1.2"),
+            *[("chunk", "1.2")] * 2,
+            ("stop", "1.2"),
         ]
         assert plays[0]["mediaFormat"] == "raw/mulaw"
 
@@ -165,6 +165,8 @@ async def test_session_resume(make_rig, elsewhere):
         assert first.peers.audio_of(opened.head.call_id) == b"\x01\x02\x03\x04\x04\x04"
         first.peers.say(reopened, audio=AgentAudio(item_id="again", audio=bytes(960), last=True))
         await again.until(lambda: again.of("playStream.stop"))
+        ids = {m["streamId"] for p in (peer, again) for m in p.of("playStream.start")}
+        assert len(ids) == 2
 
 
 async def test_resume_of_an_unknown_conversation(rig):

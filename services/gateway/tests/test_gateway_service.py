@@ -66,7 +66,7 @@ async def test_stop_leaves_calls_to_telephony(rig):
         await twilio(rig, peer)
         await rig.peers.relay_item("opened")
         await asyncio.gather(rig.app.stop(), peer.until_closed())
-        assert peer.closed is WSCloseCode.SERVICE_RESTART
+        assert peer.closed is WSCloseCode.GOING_AWAY
     assert not [event for event in rig.peers.facts if event.HasField("call_ended")]
 
 

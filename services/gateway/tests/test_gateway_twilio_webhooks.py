@@ -13,6 +13,8 @@ from picows import WSCloseCode, WSHandshakeError
 from pydantic import ValidationError
 from twilio.request_validator import RequestValidator
 
+from chassis.bus import BusError
+from chassis.rpc import RpcError, StatusCode
 from gateway import metrics
 from gateway.adapters.twilio_rest import TwilioLegControl
 from gateway.adapters.twilio_security import Nonces, Signatures
@@ -249,7 +251,36 @@ async def test_sms_status_becomes_a_fact(rig, client):
 async def test_requests_without_their_identity(rig, client):
     assert (await client.post(rig.http + "/twilio/voice", data={"From": "+1"})).status_code == 400
     assert (await client.post(rig.http + "/twilio/sms", content=b"\xff\x00")).status_code == 400
-    assert (await client.post(rig.http + "/twilio/voice", data={"x": "y" * 70_000})).status_code == 413
+    assert (await client.post(rig.http + "/twilio/voice", data={"x": "y" * 70_000})).status_code == 400
+    assert (await client.post(rig.http + "/twilio/voice", content=b"a&" * 2000)).status_code == 400
+
+
+async def test_production_serves_only_what_it_can_check(make_rig, client):
+    rig = await make_rig(environment="production", audiocodes_tokens="secret")
+    assert (await client.post(rig.http + "/twilio/voice", data=RINGING)).status_code == 404
+    with pytest.raises(WSHandshakeError) as refused:
+        await TwilioPeer().open(rig.ws + "/twilio/media")
+    assert refused.value.response.status == 404
+    assert (await client.get(rig.http + "/audiocodes")).status_code == 401
+
+
+async def test_a_leg_that_returns_while_session_is_out_asks_again(rig, client):
+    rig.session.failures = [RpcError(StatusCode.INTERNAL, "broken")]
+    answer = await client.post(rig.http + "/twilio/voice?again=3", data=RINGING)
+    twiml = ElementTree.fromstring(answer.text)
+    assert [verb.tag for verb in twiml] == ["Pause", "Redirect"]
+    assert twiml[1].text.endswith("/twilio/voice?again=4")
+    answer = await client.post(rig.http + "/twilio/voice?again=21", data=RINGING)
+    assert "<Say>" in answer.text
+
+
+async def test_facts_that_cannot_be_recorded_are_asked_for_again(rig, client, monkeypatch):
+    async def out(*args: object) -> None:
+        raise BusError("out")
+
+    monkeypatch.setattr(rig.bus, "append", out)
+    answer = await client.post(rig.http + "/twilio/sms", data={"MessageSid": "SM1"})
+    assert answer.status_code == 503
 
 
 def test_secrets_outside_development():
@@ -293,7 +324,7 @@ def rest():
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     stand_in.url = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield stand_in
     server.shutdown()

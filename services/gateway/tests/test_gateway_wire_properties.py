@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain import audiocodes, twilio
@@ -45,6 +45,7 @@ def test_any_bytes_are_an_event_or_a_named_error_on_twilio(message):
     assert (stream.state is not before) == isinstance(event, twilio.Connected)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.binary(max_size=60) | (JSON | TWILIO_LIKE).map(orjson.dumps), max_size=20))
 def test_a_stream_survives_any_conversation(messages):
     stream = twilio.Stream()

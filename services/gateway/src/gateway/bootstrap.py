@@ -16,11 +16,12 @@ from chassis.logging import get_logger
 from gateway.adapters import ops
 from gateway.adapters.audiocodes import AudioCodes
 from gateway.adapters.server import http_class
+from gateway.adapters.sockets import Sockets
 from gateway.adapters.twilio import Twilio
-from gateway.adapters.websocket import Sockets, protocol_class
+from gateway.adapters.upgrade import Acceptor, protocol_class
 from gateway.handlers import InboxRouter
-from gateway.live_call import Waits
 from gateway.settings import GatewaySettings
+from gateway.surroundings import Waits
 from gateway.switchboard import Switchboard
 from opusagent.call.v1.call_pb2 import Channel
 from opusagent.session.v1.session_pb2 import Role
@@ -119,10 +120,13 @@ def build(settings: GatewaySettings, bus: Bus, session: "SessionServiceAsyncStub
     twilio = Twilio(settings, switchboard, facts, app.sockets, clock)
     switchboard.control(Channel.CHANNEL_TWILIO, twilio.leg_control)
     audiocodes = AudioCodes(settings, switchboard, app.sockets)
-    app.asgi.include_router(twilio.router)
-    app.asgi.include_router(audiocodes.router)
+    acceptors: dict[str, Acceptor] = {}
+    for served, channel in ((settings.serves_twilio, twilio), (settings.serves_audiocodes, audiocodes)):
+        if served:
+            app.asgi.include_router(channel.router)
+            acceptors[channel.path] = channel.accept
     upgraded = protocol_class(
-        {twilio.path: twilio.accept, audiocodes.path: audiocodes.accept},
+        acceptors,
         max_frame_bytes=settings.max_frame_bytes,
         ping_seconds=settings.ping_seconds,
     )

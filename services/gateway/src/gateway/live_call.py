@@ -5,56 +5,20 @@ comes in as `Surroundings`.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from chassis.facts import FactLog
-from chassis.ids import Clock
 from chassis.logging import get_logger
-from chassis.rpc import RpcError, StatusCode
 from gateway import metrics
 from gateway.domain.call import CallState, LegEvent, Phase, Step, Wait
 from gateway.domain.recent import RecentAudio
 from gateway.playing import Player
-from gateway.ports import Leg, LegControl, LegStatus
+from gateway.ports import Leg, LegStatus, channel_name
 from gateway.posting import Poster
-from gateway.tasks import Tasks
-from opusagent.call.v1.call_pb2 import Channel, EndReason, Route
+from gateway.surroundings import Surroundings
+from opusagent.call.v1.call_pb2 import EndReason, Route
 from opusagent.events.v1.events_pb2 import CallEnded, CallReattached, SocketLost
 from opusagent.media.v1.inbox_pb2 import SPEECH_PHASE_UNSPECIFIED, SpeechPhase
-from opusagent.session.v1.session_pb2 import FindCallRequest
-
-if TYPE_CHECKING:
-    from opusagent.session.v1.session_pb2_grpc import SessionServiceAsyncStub
 
 _log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """How long, in seconds, each wait of `domain.call` lasts."""
-
-    status: float
-    grace: float
-    leave: float
-
-    def seconds(self, wait: Wait) -> float:
-        """Return the length of one wait."""
-        return {Wait.STATUS: self.status, Wait.GRACE: self.grace, Wait.LEAVE: self.leave}[wait]
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a call needs of the gateway around it. `gone` is called once, when the call has left this gateway."""
-
-    session: "SessionServiceAsyncStub"
-    facts: FactLog
-    clock: Clock
-    leg_control: LegControl
-    waits: Waits
-    tasks: Tasks
-    gone: Callable[["LiveCall"], None]
 
 
 class LiveCall:
@@ -144,7 +108,7 @@ class LiveCall:
         self._leg = None
         self._stop_player()
         if self.phase is Phase.LIVE:
-            metrics.SOCKETS_LOST.labels(Channel.Name(self.info.channel)).inc()
+            metrics.SOCKETS_LOST.labels(channel_name(self.info.channel)).inc()
             self._record(None, socket_lost=SocketLost(detail=detail[:200]))
         self._step(LegEvent.SOCKET_LOST, detail)
 
@@ -163,7 +127,7 @@ class LiveCall:
         self._base_ms = max(self.media_ms, elapsed_ms)
         self._received = 0
         self._poster.reroute(route)
-        metrics.REATTACHED.labels(Channel.Name(self.info.channel)).inc()
+        metrics.REATTACHED.labels(channel_name(self.info.channel)).inc()
         self._record(None, call_reattached=CallReattached(gateway_generation=route.gateway_generation))
         self._step(LegEvent.ATTACHED, "reattached")
         self._poster.opened(True, self._base_ms)
@@ -246,7 +210,7 @@ class LiveCall:
         if phase is Phase.LEAVING:
             self._step(LegEvent.WAITED, "telephony did not confirm the hang-up")
             return
-        known = await self._known_to_session()
+        known = await self._around.still_ours(self.info, self.provider_call_id, self.route)
         if known is None:
             self._arm(Wait.GRACE)
             return
@@ -264,18 +228,6 @@ class LiveCall:
             self._step(LegEvent.WAITED, f"nothing more was heard of the leg ({status})")
             if status is LegStatus.LIVE:
                 await self._around.leg_control.hang_up(self.provider_call_id)
-
-    async def _known_to_session(self) -> bool | None:
-        """Whether the call is still ours; None while session cannot tell."""
-        request = FindCallRequest(channel=self.info.channel, provider_call_id=self.provider_call_id)
-        try:
-            found = await self._around.session.FindCall(request)
-        except RpcError as error:
-            if error.code is StatusCode.NOT_FOUND:
-                return True
-            self._log.warning("session cannot say who has the call, waiting on", error=str(error))
-            return None
-        return found.route.gateway_generation <= self.route.gateway_generation
 
     # ---- the end
 
@@ -313,7 +265,7 @@ class LiveCall:
             self._state.phase = Phase.ENDED
             if self._leg is not None:
                 self._record(None, socket_lost=SocketLost(detail="gateway stopped"))
-                self._leg.close(1012, "gateway restarts")
+                self._leg.close(1001, "gateway restarts")
             self._leg = None
             self._leave("gateway stopped")
 

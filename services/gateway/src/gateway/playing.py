@@ -6,8 +6,7 @@ from typing import Protocol
 
 from audio.playout import FRAME_MS, Playout
 from gateway import metrics
-from gateway.ports import Leg
-from opusagent.call.v1.call_pb2 import Channel
+from gateway.ports import Leg, channel_name
 
 MARK_MS = 200
 """Distance of marks, and so of `Heard` reports (DESIGN 4.6)."""
@@ -42,7 +41,7 @@ class Player:
         self._closed_id = ""
         self._open_id = ""
         self._dry_at_ms = 0.0
-        channel = Channel.Name(leg.channel).removeprefix("CHANNEL_").lower()
+        channel = channel_name(leg.channel)
         self._underruns = metrics.UNDERRUNS.labels(channel)
         self._flushes = metrics.FLUSHES.labels(channel)
 

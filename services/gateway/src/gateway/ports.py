@@ -8,6 +8,11 @@ from opusagent.call.v1.call_pb2 import Channel, EndReason
 from opusagent.media.v1.inbox_pb2 import SpeechPhase
 
 
+def channel_name(channel: Channel) -> str:
+    """Return a kind of leg as metrics and people call it, such as `twilio`."""
+    return Channel.Name(channel).removeprefix("CHANNEL_").lower()
+
+
 class Leg(ABC):
     """One socket, as the call that it serves sees it. Nothing here blocks; what a dead socket is told is lost."""
 

@@ -50,6 +50,16 @@ class GatewaySettings(ServiceSettings):
         return self
 
     @property
+    def serves_twilio(self) -> bool:
+        """Whether Twilio is served: outside development only where its requests can be checked."""
+        return self.development or bool(self.twilio_auth_token.get_secret_value())
+
+    @property
+    def serves_audiocodes(self) -> bool:
+        """Whether AudioCodes is served: outside development only where its token can be checked."""
+        return self.development or bool(self.bearer_tokens)
+
+    @property
     def bearer_tokens(self) -> tuple[str, ...]:
         """The tokens AudioCodes may present; none means that everybody may connect."""
         tokens = self.audiocodes_tokens.get_secret_value().split(",")

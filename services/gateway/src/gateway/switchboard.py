@@ -14,9 +14,10 @@ from chassis.retry import Backoff
 from chassis.rpc import RpcError, StatusCode
 from gateway import metrics
 from gateway.domain.wire import from_message, to_message
-from gateway.live_call import LiveCall, Surroundings, Waits
-from gateway.ports import Leg, LegControl, NoLegControl
+from gateway.live_call import LiveCall
+from gateway.ports import Leg, LegControl, NoLegControl, channel_name
 from gateway.posting import Poster
+from gateway.surroundings import Surroundings, Waits
 from gateway.tasks import Tasks
 from opusagent.call.v1.call_pb2 import CallInfo, Channel, Direction, EndReason, Route
 from opusagent.events.v1.events_pb2 import CallEnded, CallReattached, CallStarted
@@ -152,7 +153,7 @@ class Switchboard:
         self._facts.record_soon(
             opened.call.session_id, opened.call.call_id, f"{opened.call.call_id}/started", call_started=started
         )
-        metrics.CALLS_STARTED.labels(_name(arrival.channel)).inc()
+        metrics.CALLS_STARTED.labels(channel_name(arrival.channel)).inc()
         return call
 
     async def locate(self, channel: Channel, provider_call_id: str) -> FindCallResponse | None:
@@ -209,7 +210,7 @@ class Switchboard:
         call = self._enter(provider_call_id, info, route, leg, elapsed_ms, reattached=True)
         fact = CallReattached(gateway_generation=route.gateway_generation)
         self._facts.record_soon(info.session_id, info.call_id, call_reattached=fact)
-        metrics.REATTACHED.labels(_name(info.channel)).inc()
+        metrics.REATTACHED.labels(channel_name(info.channel)).inc()
         return call
 
     def _enter(
@@ -222,9 +223,9 @@ class Switchboard:
         self._calls[info.call_id] = call
         self._by_leg[info.channel, provider_call_id] = call
         self._empty.clear()
-        metrics.CALLS.labels(_name(info.channel)).inc()
+        metrics.CALLS.labels(channel_name(info.channel)).inc()
         with bound(call_id=info.call_id, session_id=info.session_id):
-            _log.info("call attached" if reattached else "call started", channel=_name(info.channel))
+            _log.info("call attached" if reattached else "call started", channel=channel_name(info.channel))
         poster.opened(reattached, media_ms)
         return call
 
@@ -234,7 +235,7 @@ class Switchboard:
             return
         self._by_leg.pop(key, None)
         self.on_gone(call.info.call_id)
-        metrics.CALLS.labels(_name(call.info.channel)).dec()
+        metrics.CALLS.labels(channel_name(call.info.channel)).dec()
         self._over[key] = True
         if len(self._over) > REMEMBERED:
             self._over.popitem(last=False)
@@ -291,7 +292,3 @@ _REFUSALS = {
     StatusCode.NOT_FOUND: "not_found",
     StatusCode.INVALID_ARGUMENT: "invalid",
 }
-
-
-def _name(channel: Channel) -> str:
-    return Channel.Name(channel).removeprefix("CHANNEL_").lower()

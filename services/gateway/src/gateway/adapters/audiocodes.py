@@ -8,7 +8,8 @@ from starlette.responses import JSONResponse
 
 from gateway import metrics
 from gateway.adapters.audiocodes_socket import AudioCodesSocket
-from gateway.adapters.websocket import Headers, Rejected, Sockets
+from gateway.adapters.sockets import Sockets
+from gateway.adapters.upgrade import Headers, Rejected
 from gateway.settings import GatewaySettings
 from gateway.switchboard import Switchboard
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Coroutine
 
 from chassis.logging import get_logger
 from gateway import metrics
-from gateway.adapters.websocket import Socket, Sockets
+from gateway.adapters.sockets import Sockets
+from gateway.adapters.websocket import Socket
 from gateway.domain.audiocodes import (
     NAMES,
     Activities,
@@ -135,7 +136,7 @@ class AudioCodesSocket(Socket, Leg):
         elif self._transport is None:
             call.socket_closed(self, "socket closed before the call was open")
         else:
-            self.send(self._conversation.accepted(self.format))
+            self.send(self._conversation.accepted(self.format, call.route.gateway_generation))
             if self._began:
                 self.send(self._conversation.configure())
 

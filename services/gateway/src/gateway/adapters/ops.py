@@ -7,8 +7,9 @@ from starlette.routing import Route
 from chassis.ids import Clock
 from gateway.domain.numbers import masked
 from gateway.live_call import LiveCall
+from gateway.ports import channel_name
 from gateway.switchboard import Switchboard
-from opusagent.call.v1.call_pb2 import Channel, Direction, Encoding
+from opusagent.call.v1.call_pb2 import Direction, Encoding
 
 
 def routes(switchboard: Switchboard, clock: Clock) -> list[Route]:
@@ -27,7 +28,7 @@ def view(call: LiveCall, now_ms: int) -> dict[str, object]:
     return {
         "call_id": info.call_id,
         "session_id": info.session_id,
-        "channel": Channel.Name(info.channel).removeprefix("CHANNEL_").lower(),
+        "channel": channel_name(info.channel),
         "direction": Direction.Name(info.direction).removeprefix("DIRECTION_").lower(),
         "caller": masked(info.caller),
         "codec": f"{encoding}/{info.format.sample_rate_hz}",

@@ -4,11 +4,12 @@ from fastapi import APIRouter
 
 from chassis.facts import FactLog
 from chassis.ids import Clock
+from gateway.adapters.sockets import Sockets
 from gateway.adapters.twilio_http import MEDIA_PATH, TwilioWebhooks
 from gateway.adapters.twilio_rest import TwilioLegControl
 from gateway.adapters.twilio_security import Nonces, Signatures
 from gateway.adapters.twilio_socket import TwilioSocket
-from gateway.adapters.websocket import Headers, Rejected, Sockets
+from gateway.adapters.upgrade import Headers, Rejected
 from gateway.domain.twilio import Start
 from gateway.ports import LegControl, NoLegControl
 from gateway.settings import GatewaySettings

@@ -4,15 +4,18 @@ After `<Connect>` the same CallSid comes back to `/twilio/voice?again=1`, on whi
 call lives (its socket was lost), hung up once it is over.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Request, Response
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import ClientDisconnect
 from twilio.twiml.messaging_response import MessagingResponse
 from twilio.twiml.voice_response import Connect, VoiceResponse
 
+from chassis.bus import BusError
 from chassis.facts import FactLog
 from chassis.logging import get_logger
 from gateway import metrics
@@ -26,6 +29,10 @@ MEDIA_PATH = "/twilio/media"
 VOICE_PATH = "/twilio/voice"
 APOLOGY = "We are sorry, we cannot take your call at the moment. Please try again later."
 MAX_BODY = 64 * 1024
+MAX_FIELDS = 500
+BODY_SECONDS = 10.0
+MAX_AGAIN = 20
+"""How often a leg may come back from its stream; past it something is wrong that more tries do not mend."""
 
 _TWILIO = Channel.CHANNEL_TWILIO
 _log = get_logger(__name__)
@@ -63,17 +70,18 @@ class TwilioWebhooks:
 
     def _checked(self, answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            if int(request.headers.get("content-length") or 0) > MAX_BODY:
-                return _rejected(413, "body_too_big")
-            async with request.form(max_files=0, max_fields=200, max_part_size=MAX_BODY) as form:
-                query = f"?{request.url.query}" if request.url.query else ""
-                if not self._signatures.request_ok(request.url.path + query, _Multi(form), request.headers):
-                    return _rejected(403, "signature")
-                try:
-                    return await answer(form, request)
-                except Refused as refusal:
-                    _log.warning("a webhook cannot be served now", reason=refusal.reason)
-                    return Response(status_code=503, headers={"Retry-After": "1"})
+            try:
+                form = await _read_form(request)
+            except (ValueError, TimeoutError, ClientDisconnect):
+                return _rejected(400, "body")
+            query = f"?{request.url.query}" if request.url.query else ""
+            if not self._signatures.request_ok(request.url.path + query, _Multi(form), request.headers):
+                return _rejected(403, "signature")
+            try:
+                return await answer(form, request)
+            except (Refused, BusError) as refusal:
+                _log.warning("a webhook cannot be served now", reason=str(refusal))
+                return Response(status_code=503, headers={"Retry-After": "1"})
 
         return endpoint
 
@@ -83,7 +91,7 @@ class TwilioWebhooks:
         call_sid = _field(form, "CallSid")
         if not call_sid:
             return _rejected(400, "no_call_sid")
-        if request.query_params.get("again"):
+        if "again" in request.query_params:
             return await self._again(call_sid, form, request)
         try:
             self._switchboard.refuse_if_unwilling()
@@ -99,29 +107,47 @@ class TwilioWebhooks:
             return _hang_up() if here.hanging_up else self._connect(call_sid, form, request)
         if self._switchboard.is_over(_TWILIO, call_sid):
             return _hang_up()
+        if _times(request) > MAX_AGAIN:
+            return _apologise()
         try:
             found = await self._switchboard.locate(_TWILIO, call_sid)
         except Refused:
-            return _apologise()
+            return self._later(request)
         if found is None:
             return _apologise()
-        return self._connect(call_sid, form, request) if found.live else _hang_up()
+        if not found.live:
+            return _hang_up()
+        return self._later(request) if self._switchboard.draining else self._connect(call_sid, form, request)
+
+    def _later(self, request: Request) -> Response:
+        """Let the leg ask again in a second: another replica, or this one then, can serve it."""
+        response = VoiceResponse()
+        response.pause(length=1)
+        response.redirect(self._again_url(request), method="POST")
+        return _xml(response)
+
+    def _base(self, request: Request) -> str:
+        return self._public_url or str(request.base_url).rstrip("/")
+
+    def _again_url(self, request: Request) -> str:
+        query = {"again": str(_times(request) + 1)}
+        if session := request.query_params.get("session"):
+            query["session"] = session
+        return f"{self._base(request)}{VOICE_PATH}?{urlencode(query)}"
 
     def _connect(self, call_sid: str, form: FormData, request: Request) -> Response:
         outbound = _field(form, "Direction").startswith("outbound")
         caller, callee = _field(form, "From"), _field(form, "To")
-        session = request.query_params.get("session", "")
         parameters = {
             "from": callee if outbound else caller,
             "to": caller if outbound else callee,
             "direction": "outbound" if outbound else "inbound",
-            "session": session,
+            "session": request.query_params.get("session", ""),
         }
-        base = self._public_url or str(request.base_url).rstrip("/")
-        again = f"{base}{VOICE_PATH}?{urlencode({'again': 1} | ({'session': session} if session else {}))}"
+        again = self._again_url(request)
         response = VoiceResponse()
         connect = Connect(action=again, method="POST")
-        stream = connect.stream(url="ws" + base.removeprefix("http") + MEDIA_PATH)
+        stream = connect.stream(url="ws" + self._base(request).removeprefix("http") + MEDIA_PATH)
         stream.parameter(name="nonce", value=self._nonces.make(call_sid, parameters))
         for name, value in parameters.items():
             if value:
@@ -169,6 +195,23 @@ class TwilioWebhooks:
         return Response(status_code=204)
 
 
+async def _read_form(request: Request) -> FormData:
+    """Read a form body.
+
+    Raises:
+        ValueError: it is too big, or has too many fields.
+        TimeoutError: it does not come.
+    """
+    body = bytearray()
+    async with asyncio.timeout(BODY_SECONDS):
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MAX_BODY:
+                raise ValueError("too big")
+    pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    return FormData(list[tuple[str, str | UploadFile]](pairs))
+
+
 class _Multi(dict[str, Any]):
     """A form as the SDK's validator reads it: every value of a field, blank ones too."""
 
@@ -179,6 +222,11 @@ class _Multi(dict[str, Any]):
     def getlist(self, name: str) -> list[str]:
         """Return all values of a field."""
         return [value for value in self._form.getlist(name) if isinstance(value, str)]
+
+
+def _times(request: Request) -> int:
+    again = request.query_params.get("again", "0")
+    return int(again) if again.isdecimal() and len(again) < 4 else 0
 
 
 def _field(form: FormData, name: str) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from chassis.logging import get_logger
 from gateway import metrics
-from gateway.adapters.websocket import Socket, Sockets
+from gateway.adapters.sockets import Sockets
+from gateway.adapters.websocket import Socket
 from gateway.domain.numbers import telephone_number
 from gateway.domain.twilio import Connected, Dtmf, Event, Mark, Media, Start, Stop, Stream, Unknown
 from gateway.domain.wire import Malformed, ProtocolViolation

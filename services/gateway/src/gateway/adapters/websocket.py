@@ -1,34 +1,16 @@
-"""WebSockets of the gateway: uvicorn takes the connection and the upgrade request, picows speaks RFC 6455.
-
-An ASGI socket costs a queue and a task switch per message. Here a message is a call of `Socket.received`, on the event
-loop, without either: about a third of the CPU time per frame (see README).
-"""
+"""One WebSocket as the gateway uses it: whole text messages in and out, bounded in both directions."""
 
 import asyncio
-import logging
 from abc import abstractmethod
-from collections import OrderedDict, deque
-from collections.abc import Callable
-from typing import Any
+from collections import deque
 
-from multidict import CIMultiDict
-from picows import (
-    WSAutoPingStrategy,
-    WSCloseCode,
-    WSFrame,
-    WSListener,
-    WSMsgType,
-    WSTransport,
-    WSUpgradeRequest,
-    WSUpgradeResponse,
-    WSUpgradeResponseWithListener,
-)
-from picows.picows import WSProtocol  # type: ignore[attr-defined]
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from chassis.logging import get_logger
 from gateway import metrics
+from gateway.adapters.sockets import Registered, Sockets
 from gateway.domain.wire import Malformed, ProtocolViolation
-from gateway.tasks import Tasks
+from gateway.ports import channel_name
 from opusagent.call.v1.call_pb2 import Channel
 
 MAX_QUEUED_FRAMES = 50
@@ -46,57 +28,9 @@ MAX_BAD_MESSAGES = 50
 _TEXT = WSMsgType.TEXT
 _CLOSE_SECONDS = 2.0
 _log = get_logger(__name__)
-_picows_log = logging.getLogger("picows.server")
-_picows_log.setLevel(logging.WARNING)
 
 
-class Sockets:
-    """All open sockets, and those that have not yet said which call they are: few, and not for long."""
-
-    def __init__(self, max_unstarted: int, handshake_seconds: float) -> None:
-        self._max_unstarted = max_unstarted
-        self._handshake_seconds = handshake_seconds
-        self._open: set[Socket] = set()
-        self._unstarted: OrderedDict[Socket, asyncio.TimerHandle] = OrderedDict()
-        self.tasks = Tasks()
-
-    def entered(self, socket: "Socket") -> None:
-        """A socket was opened; where too many wait to say anything, the oldest of them makes room."""
-        self._open.add(socket)
-        loop = asyncio.get_running_loop()
-        self._unstarted[socket] = loop.call_later(self._handshake_seconds, socket.fail_handshake, "timeout")
-        if len(self._unstarted) > self._max_unstarted:
-            oldest = next(iter(self._unstarted))
-            self.started(oldest)
-            oldest.fail_handshake("crowded")
-        metrics.UNSTARTED.set(len(self._unstarted))
-
-    def started(self, socket: "Socket") -> None:
-        """A socket has said which call it is."""
-        timer = self._unstarted.pop(socket, None)
-        if timer is not None:
-            timer.cancel()
-            metrics.UNSTARTED.set(len(self._unstarted))
-
-    def left(self, socket: "Socket") -> None:
-        """A socket is closed."""
-        self.started(socket)
-        self._open.discard(socket)
-
-    async def stop(self) -> None:
-        """Close every socket, bounded, and end what they wait for."""
-        await self.tasks.stop()
-        for socket in list(self._open):
-            socket.close(1012, "gateway restarts")
-        gone = [asyncio.ensure_future(socket.wait_closed()) for socket in list(self._open)]
-        if gone:
-            await asyncio.wait(gone, timeout=_CLOSE_SECONDS + 1.0)
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-
-class Socket(WSListener):
+class Socket(WSListener, Registered):
     """One socket: whole text messages in, text messages out, bounded both ways. Subclasses know the protocol."""
 
     channel: Channel
@@ -115,7 +49,7 @@ class Socket(WSListener):
         self._parts: list[bytes] = []
         self._parts_type: WSMsgType | None = None
         self._bad = 0
-        name = Channel.Name(self.channel).removeprefix("CHANNEL_").lower()
+        name = channel_name(self.channel)
         self.channel_name = name
         self._dropped = metrics.FRAMES_DROPPED.labels(name)
         self._open_gauge = metrics.SOCKETS.labels(name)
@@ -293,66 +227,3 @@ class Socket(WSListener):
 def _abort(transport: WSTransport) -> None:
     if not transport.is_disconnected:
         transport.disconnect(graceful=False)
-
-
-class Rejected(Exception):
-    """An upgrade is answered with an HTTP status instead."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-
-Headers = CIMultiDict[str]
-Acceptor = Callable[[Headers], Socket]
-"""Makes the socket of an upgrade request from its headers, or raises `Rejected`."""
-
-
-def protocol_class(acceptors: dict[str, Acceptor], *, max_frame_bytes: int, ping_seconds: float) -> type[Any]:
-    """Return what uvicorn takes as `ws`: a protocol that serves these paths."""
-
-    def accept(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener | None:
-        acceptor = acceptors.get(request.path.decode("latin-1").partition("?")[0])
-        if acceptor is None:
-            return None
-        try:
-            listener = acceptor(request.headers)
-        except Rejected as rejected:
-            metrics.REJECTED.labels(rejected.reason).inc()
-            body = rejected.reason.encode()
-            return WSUpgradeResponseWithListener(WSUpgradeResponse.create_error_response(rejected.status, body), None)
-        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(), listener)
-
-    class UpgradedProtocol(WSProtocol):  # type: ignore[misc]
-        """picows behind uvicorn: made at the upgrade, fed the request again, then given the transport."""
-
-        def __init__(self, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> None:
-            super().__init__(
-                None,
-                None,
-                False,
-                accept,
-                _picows_log,
-                True,
-                10.0,
-                True,
-                ping_seconds,
-                ping_seconds,
-                WSAutoPingStrategy.PING_WHEN_IDLE,
-                True,
-                max_frame_bytes,
-                None,
-                4096,
-            )
-
-        def data_received(self, data: bytes) -> None:
-            """Take the upgrade request that uvicorn had read."""
-            while data:
-                buffer = self.get_buffer(-1)
-                size = min(len(buffer), len(data))
-                buffer[:size] = data[:size]
-                data = data[size:]
-                self.buffer_updated(size)
-
-    return UpgradedProtocol

@@ -256,7 +256,9 @@ class Conversation:
         self._odd = b""
         self._whole_samples = False
         self._media = ""
+        self._generation = 1
         self._stream = 0
+        self._stream_id = ""
         self._playing = False
         self._chunk_prefix = b""
 
@@ -299,9 +301,13 @@ class Conversation:
 
     # ---- out
 
-    def accepted(self, format: Format) -> bytes:
-        """Accept the conversation, in a format that was offered."""
+    def accepted(self, format: Format, generation: int = 1) -> bytes:
+        """Accept the conversation, in a format that was offered.
+
+        `generation` keeps stream ids apart: they must be unique over all sockets of the conversation.
+        """
         self.state = State.ACCEPTED
+        self._generation = generation
         self._media = NAMES[format]
         self._whole_samples = format.sample_bytes == 2
         return orjson.dumps({"type": "session.accepted", "mediaFormat": self._media})
@@ -340,9 +346,9 @@ class Conversation:
         """Begin the next play stream; the one before must have been stopped."""
         self._stream += 1
         self._playing = True
-        stream_id = str(self._stream)
-        self._chunk_prefix = f'{{"type":"playStream.chunk","streamId":"{stream_id}","audioChunk":"'.encode()
-        return orjson.dumps({"type": "playStream.start", "streamId": stream_id, "mediaFormat": self._media})
+        self._stream_id = f"{self._generation}.{self._stream}"
+        self._chunk_prefix = f'{{"type":"playStream.chunk","streamId":"{self._stream_id}","audioChunk":"'.encode()
+        return orjson.dumps({"type": "playStream.start", "streamId": self._stream_id, "mediaFormat": self._media})
 
     def play_chunk(self, audio: bytes) -> bytes:
         """Agent audio of the running play stream, any length."""
@@ -351,7 +357,7 @@ class Conversation:
     def play_stop(self) -> bytes:
         """End the running play stream; what was sent is still played."""
         self._playing = False
-        return orjson.dumps({"type": "playStream.stop", "streamId": str(self._stream)})
+        return orjson.dumps({"type": "playStream.stop", "streamId": self._stream_id})
 
     @property
     def playing(self) -> bool:
