@@ -9,7 +9,7 @@ from simulator.caller.words import matches
 from simulator.legs import Leg
 
 # A person takes a moment before answering.
-REACTION_S = 0.2
+REACTION_S = 0.3
 _POLL_S = 0.05
 
 
@@ -91,27 +91,29 @@ class Caller:
         return await self.converses((), until=pattern, timeout=timeout)
 
     async def converses(self, replies: Sequence[Reply], until: str, timeout: float) -> Heard:
-        """Answer each turn with the first reply that fits, until one matches `until`, which is not answered.
+        """Answer what the agent says with the first reply that fits, until it matches `until`, which is not answered.
+
+        What he says in several turns is taken together, and answered when he has come to an end.
 
         Raises:
             NotHeardError: it did not come in time, or the leg ended.
         """
         deadline = self.leg.clock.now() + timeout
-        since: list[Heard] = []
         everything: list[Heard] = []
+        unanswered: list[Heard] = []
         while True:
             try:
                 heard = await self.hears(deadline - self.leg.clock.now())
             except NotHeardError as error:
                 raise NotHeardError(until, everything, error.why) from None
             everything.append(heard)
-            since.append(heard)
-            if matches(" ".join(turn.text for turn in since[-3:]), until):
+            unanswered = [*unanswered[-3:], heard]
+            said = " ".join(turn.text for turn in unanswered)
+            if matches(said, until):
                 return heard
-            answer = next((text for text in (reply.to(heard) for reply in replies) if text is not None), None)
-            if answer is not None and not self._hearing.speaking:
-                since.clear()
-                await self.leg.clock.sleep(REACTION_S)
+            answer = next((text for text in (reply.to(said) for reply in replies) if text is not None), None)
+            if answer is not None and not await self._goes_on(REACTION_S):
+                unanswered = []
                 await self.says(answer)
 
     async def _goes_on(self, quiet_s: float) -> bool:

@@ -17,7 +17,7 @@ from simulator.playout import FRAME_MS
 THRESHOLD_DBFS = -45.0
 # Energy must last this long to be speech, and silence this long to end a turn (agents breathe between sentences).
 MIN_SPEECH_MS = 60
-END_SILENCE_MS = 700
+END_SILENCE_MS = 1000
 # Taken along before the first loud frame, so that a soft first sound is not cut.
 PREFIX_MS = 200
 MAX_TURN_MS = 30_000

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulator.caller.hearing import Heard
 from simulator.caller.words import matches
 
 
@@ -15,11 +14,11 @@ class Reply:
     pattern: str
     text: str | Callable[[str], str]
 
-    def to(self, heard: Heard) -> str | None:
-        """What to say to this turn; None when the pattern does not fit."""
-        if not matches(heard.text, self.pattern):
+    def to(self, heard: str) -> str | None:
+        """What to say to these words; None when the pattern does not fit."""
+        if not matches(heard, self.pattern):
             return None
-        return self.text(heard.text) if callable(self.text) else self.text
+        return self.text(heard) if callable(self.text) else self.text
 
 
 _TIME = re.compile(r"\b(\d{1,2})(?:[:. ](\d{2}))?\s*([ap])\.?\s?m\b", re.IGNORECASE)
