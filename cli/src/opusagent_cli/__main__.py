@@ -100,13 +100,16 @@ def demo(
     backend: Annotated[
         str, typer.Option(help="local, or openai-realtime (against the Realtime stand-in where no key is set).")
     ] = "local",
+    data: Annotated[Path, typer.Option(help="With --url: the data folder of that OpusAgent (its calendar).")] = Path(
+        "data"
+    ),
     record: Annotated[Path | None, typer.Option(help="Keep the calls as WAV files in this folder.")] = None,
     json: Json = False,
 ) -> None:
     """Play a story in real time with real audio; exit code 0 only if everything promised was observed."""
     from opusagent_cli.demo import DemoOptions, play
 
-    options = DemoOptions(story, protocol, url, session, network_port, backend, record)
+    options = DemoOptions(story, protocol, url.rstrip("/"), session, network_port, backend, data, record)
     if not _go(play(options, Terminal(json=json))):
         raise SystemExit(1)
 
@@ -129,16 +132,34 @@ def call(
     json: Json = False,
 ) -> None:
     """Ring any OpusAgent as a simulated caller and print what was heard."""
-    from opusagent_cli.calling import CallOptions, ring
+    from opusagent_cli.calling import CallRequest, ring
 
     rest = more or []
     turns = [*(say or []), *([] if wav else rest)]
     files = [*wav, *map(Path, rest)] if wav else []
     if not turns and not files and not dtmf:
         raise UsageError("nothing to say: give --say TEXT..., --wav FILE... or --dtmf KEYS")
-    options = CallOptions(url, protocol, turns, files, dtmf, drop_after, record, caller, token)
-    if not _go(ring(options, Terminal(json=json))):
+    request = CallRequest(
+        url,
+        protocol,
+        say=turns,
+        wav=files,
+        dtmf=dtmf,
+        drop_after=drop_after,
+        record=record,
+        caller=caller,
+        token=token,
+    )
+    if not _go(ring(request, Terminal(json=json))):
         raise SystemExit(1)
+
+
+@app.command("realtime-standin")
+def realtime_standin(port: Annotated[int, typer.Option(help="Port of the WebSocket API.")] = 8091) -> None:
+    """Serve a stand-in of the OpenAI Realtime API that needs no key."""
+    from opusagent_cli.demo import serve_model
+
+    _go(serve_model(port, Terminal()))
 
 
 @app.command()

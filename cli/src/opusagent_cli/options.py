@@ -98,6 +98,8 @@ def _twilio(options: UpOptions) -> dict[str, str]:
 
 def _session(options: UpOptions) -> dict[str, str]:
     return {
+        # In one process nobody's lease runs out: whoever could take the slot would be this process itself.
+        "LEASE_TTL_SECONDS": "" if options.redis else "0",
         "STORE": "redis" if options.redis else "sqlite",
         "REDIS_URL": options.redis,
         "SESSION_PORT": str(options.session_port),

@@ -42,7 +42,8 @@ def review(session: state.SessionRecord, policy: Policy) -> None:
         session.resumable_until_ms = 0
         return
     if not session.expired:
-        session.resumable_until_ms = last.ended_at_ms + (session.business.resume_ttl_ms or policy.resume_ttl_ms)
+        wanted = session.business.resume_ttl_ms or policy.resume_ttl_ms
+        session.resumable_until_ms = last.ended_at_ms + min(wanted, policy.resume_ttl_ms)
     if session.drop.call_id != last.info.call_id:
         session.drop.CopyFrom(
             state.DropRecord(
