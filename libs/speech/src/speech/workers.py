@@ -18,11 +18,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from enum import IntEnum
 from typing import Any, TypeVar
 
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
 T = TypeVar("T")
 
 _HEAVY_NICENESS = 5
 # The longest job, a doubtful utterance on a busy machine.
-_LEAVE_S = 2.0
+_LEAVE_S = 5.0
 
 
 class Priority(IntEnum):
@@ -126,6 +128,8 @@ class Workers:
         self._urgent = _Lane("urgent", 1, 0)
         self._heavy = _Lane("heavy", heavy_threads, _HEAVY_NICENESS)
         self._closed = False
+        # The workers are the parallelism: NumPy's own threads would spin on the cores that the event loop needs.
+        threadpool_limits(limits=1, user_api="blas")
         # An engine that still computes while the interpreter goes away would crash it.
         atexit.register(self._leave)
 

@@ -5,12 +5,12 @@ import threading
 
 import numpy as np
 
-from speech.engines.whisper_model import BUNDLED, FULL_CONTEXT_S, Whisper
+from speech.engines.whisper_model import BUNDLED, LONG_CONTEXT_S, Whisper
 from speech.expectation import Reading, best, expected, fits, looping, tidy, words
 from speech.stt import NO_HINTS, NOTHING, RATE, Hints, Recogniser, RecognitionError, Samples, Transcript
 from speech.workers import Priority, Workers
 
-# Mean log probability per token above which nothing else is tried, and below which the whole window is.
+# Mean log probability per token above which nothing else is tried, and below which the long window is.
 _CERTAIN = -0.15
 _DOUBTFUL = -0.5
 _READINGS = 5
@@ -76,8 +76,8 @@ def _transcript(model: Whisper, audio: Samples, hints: Hints) -> Transcript:
 
 
 def _second(model: Whisper, audio: Samples, hints: Hints, heard: list[str]) -> Transcript:
-    """Read again with the whole window; what was heard before is judged anew beside it."""
-    encoded = model.encode(audio, FULL_CONTEXT_S)
+    """Read again with the long window; what was heard before is judged anew beside it."""
+    encoded = model.encode(audio, LONG_CONTEXT_S)
     free = model.read(encoded)
     biased = model.read(encoded, hotwords=" ".join(hints.phrases + hints.vocabulary)) if hints.phrases else free
     found = dict.fromkeys((*free.readings, *biased.readings))

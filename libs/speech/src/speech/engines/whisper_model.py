@@ -3,8 +3,8 @@
 Whisper's window is 30 s, and nearly all the time of a short utterance goes into encoding silence. The window can be cut
 to `CONTEXT_S`, at a fifth of the cost; past the end of speech the decoder would then go round in circles, so it is made
 to write timestamps, and the reading ends at the first end of a segment after some text. Measured on tiny.en, that loses
-nothing (see the package's README). What stays doubtful is read again with the whole window, where `hotwords` (expected
-phrases put before the text) help; with a short one they bring the circles back.
+nothing (see the package's README). What stays doubtful is read again with `LONG_CONTEXT_S`, where `hotwords` (expected
+phrases put before the text) help; with the short window they bring the circles back.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 BUNDLED = "tiny.en"
 CONTEXT_S = 10.0
-FULL_CONTEXT_S = 30.0
+LONG_CONTEXT_S = 20.0
+# What Whisper was trained with.
+_TRAINED_S = 30.0
 # Silence that the window must hold after the speech.
 _MARGIN_S = 2.0
 _FRAMES_PER_S = 100
@@ -65,7 +67,7 @@ class Whisper:
         from faster_whisper.transcribe import get_ctranslate2_storage
 
         duration_s = len(audio) / RATE
-        window_s = min(FULL_CONTEXT_S, max(context_s, np.ceil(duration_s + _MARGIN_S)))
+        window_s = min(_TRAINED_S, max(context_s, np.ceil(duration_s + _MARGIN_S)))
         features = self._model.feature_extractor(audio.astype(np.float32) / 32768.0, padding=160)
         wanted = int(window_s * _FRAMES_PER_S)
         features = features[:, :wanted]
@@ -76,7 +78,7 @@ class Whisper:
     def read(self, encoded: Encoded, count: int = 1, hotwords: str = "") -> Read:
         """Readings, up to `count`; their probabilities are those of their text alone, without what `hotwords` add.
 
-        `hotwords` (text likely to be heard) is for the full window only.
+        `hotwords` (text likely to be heard) is for the long window only.
         """
         prompt = self._model.get_prompt(
             self._tokenizer, [], without_timestamps=bool(hotwords), hotwords=hotwords or None
