@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.realtime.realtime_client_event import RealtimeClientEvent
 from openai.types.realtime.realtime_server_event import RealtimeServerEvent
@@ -452,12 +452,14 @@ def test_what_is_not_as_documented_harms_only_itself(server: Server, data: bytes
     assert server.told[-1][0] == "audio"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=4000))
 def test_audio_survives_the_way_out(audio: bytes) -> None:
     event = checked(json.loads(wire.append(audio)), CLIENT)
     assert base64.b64decode(event["audio"]) == audio
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["created", "audio", "done", "cancel", "started", "stopped", "said", "lost"])))
 def test_no_order_of_events_leaves_the_session_stuck(events: list[str]) -> None:
     server = Server()

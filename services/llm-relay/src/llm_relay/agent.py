@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from audio.transcode import Transcoder
 from llm_relay.backends.port import Capabilities, Manner, ModelSession, Part
 from llm_relay.domain.conversation import Conversation
-from llm_relay.domain.outputs import Delivery, Line, kind, words
+from llm_relay.domain.outputs import Delivery, Line, kind, word_for_word, words
 from llm_relay.domain.response import Stage
 from llm_relay.domain.turns import Caller, Item
 from llm_relay.links import Links
@@ -18,8 +18,6 @@ from opusagent.call.v1.call_pb2 import END_REASON_AGENT_HUNG_UP, END_REASON_PROV
 from opusagent.events.v1.events_pb2 import SPEAKER_AGENT, TurnTaken
 from opusagent.fsa.v1.fsa_pb2 import Output
 from opusagent.media.v1.inbox_pb2 import Heard
-
-_MANNERS = {"ask": Manner.EXACTLY, "verbatim": Manner.EXACTLY, "steer": Manner.UNSPOKEN}
 
 
 class Agent:
@@ -92,8 +90,11 @@ class Agent:
             self.generated(delivery.delivery_id)
 
     def _part(self, line: Line) -> Part:
-        body = kind(line.output)
-        return Part(line.text, _MANNERS.get(body, Manner.FREELY), line.output.task_id, body == "ask")
+        output = line.output
+        manner = Manner.EXACTLY if word_for_word(output) else Manner.FREELY
+        if kind(output) == "steer":
+            manner = Manner.UNSPOKEN
+        return Part(line.text, manner, output.task_id, question=kind(output) == "ask")
 
     def _close_if_over(self) -> None:
         output = self._outputs.next_closing()

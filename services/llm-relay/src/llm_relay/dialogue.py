@@ -196,6 +196,8 @@ class Dialogue(Listener):
         self._floor.understood()
         self._response.reached(Stage.STT, self._timers.now_ms())
         self._record(said)
+        if self._agent.closed:
+            return
         if is_backchannel(said.text) and (self._interrupted or self._floor.agent_audible):
             self._carry_on()
         else:
@@ -254,7 +256,8 @@ class Dialogue(Listener):
 
     @override
     def tool_called(self, call: ToolCall) -> None:
-        self._delegation.called(call)
+        if not self._agent.closed:
+            self._delegation.called(call)
 
     @override
     def failed(self, reason: str) -> None:

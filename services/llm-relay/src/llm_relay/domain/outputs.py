@@ -15,6 +15,7 @@ from opusagent.fsa.v1.fsa_pb2 import Output
 
 # Out of date as soon as something newer is to be said.
 _PERISHABLE = frozenset({"ask", "progress"})
+_EXACT = frozenset({"ask", "verbatim"})
 _CLOSING = frozenset({"hang_up", "hand_off"})
 
 
@@ -27,6 +28,11 @@ def words(output: Output) -> str:
     """What an output says; empty when it is not for speaking."""
     body = kind(output)
     return getattr(output, body).text if body and body not in _CLOSING else ""
+
+
+def word_for_word(output: Output) -> bool:
+    """Whether it is said exactly as it stands: questions and what is marked so."""
+    return kind(output) in _EXACT
 
 
 def closing(output: Output) -> bool:
@@ -115,8 +121,8 @@ class Outputs:
         `answers_caller`: they answer the caller's latest words, so whatever perishable still waits is out of date;
         outputs of other events make it so only when they ask something themselves. Returns the ids of what was dropped.
         """
-        news = [output for output in outputs if output.output_id not in self._seen]
-        self._seen.update(output.output_id for output in news)
+        news = list({one.output_id: one for one in outputs if one.output_id not in self._seen}.values())
+        self._seen.update(one.output_id for one in news)
         asks = any(kind(output) == "ask" for output in news)
         says = any(words(output) and kind(output) != "steer" for output in news)
         dropped = self._drop(_PERISHABLE) if asks or (says and answers_caller) else []
@@ -139,11 +145,21 @@ class Outputs:
         self._waiting.popleft()
 
     def take(self, merge: bool) -> Delivery | None:
-        """The next delivery: the first waiting output, or all up to a closing one when `merge`."""
+        """The next delivery: the first waiting output, or when `merge` all that go with it.
+
+        Guidance goes with what follows it; what is said word for word does not go with what is said freely.
+        """
         lines: list[Line] = []
-        while self._waiting and not closing(self._waiting[0].output) and (merge or not lines):
+        while self._waiting and self._goes_with(lines, self._waiting[0].output, merge):
             lines.append(self._waiting.popleft())
         return self._begin(lines) if lines else None
+
+    @staticmethod
+    def _goes_with(lines: Sequence[Line], output: Output, merge: bool) -> bool:
+        if closing(output):
+            return False
+        spoken = [line.output for line in lines if kind(line.output) != "steer"]
+        return not lines or (merge and (not spoken or word_for_word(spoken[0]) == word_for_word(output)))
 
     def _begin(self, lines: list[Line]) -> Delivery:
         self._count += 1

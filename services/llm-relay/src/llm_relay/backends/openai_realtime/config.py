@@ -118,20 +118,24 @@ def notes(parts: Sequence[Part]) -> list[str]:
         if part.manner is Manner.UNSPOKEN:
             told.append(part.text)
         elif part.question:
-            told.append(
-                f"Open question, task_id: {part.task_id or '(none)'}. It is put to the caller now: "
-                f"{_quote(part.text)}. Pass the caller's answer on with answer_task."
-            )
+            told.append(_open_question(part))
     return told
 
 
+def _open_question(part: Part) -> str:
+    whose = f"Open question, task_id: {part.task_id}." if part.task_id else "Open question of no task (task_id empty)."
+    otherwise = "" if part.task_id else " If the caller wants a task instead, call start_task."
+    put = f"It is put to the caller now: {_quote(part.text)}."
+    return f"{whose} {put} Pass the caller's answer on with answer_task.{otherwise}"
+
+
 def directive(parts: Sequence[Part]) -> str:
-    """The instructions of the response that says these parts; empty when none of them is spoken."""
+    """The instructions of the response that says these parts, all in one manner; empty when none of them is spoken."""
     spoken = [part for part in parts if part.manner is not Manner.UNSPOKEN]
     text = _quote(" ".join(part.text for part in spoken))
     if not spoken:
         return ""
-    if all(part.manner is Manner.EXACTLY for part in spoken):
+    if spoken[0].manner is Manner.EXACTLY:
         return f"Say to the caller exactly this, word for word, and nothing else: {text}"
     return f"Tell the caller this now, every fact of it and no other, in the words of the conversation: {text}"
 
