@@ -73,18 +73,51 @@ async def test_a_server_that_dies_during_a_call_that_may_be_repeated(world: Worl
     assert result["result"] == {"calls": 2}
 
 
+def looked_up(counted: Any, happened: str = "result.found", **arguments: Any) -> Any:
+    lookup = {"server": "odd", "tool": "found", "arguments": arguments, "happened": happened}
+    return {"write": True, "settle": "lookup", "lookup": lookup, "arguments": {"path": str(counted.path)}}
+
+
 async def test_an_uncertain_write_is_looked_up(world: World, counted: Any) -> None:
     await world.engine()
     relay = world.relay()
     await relay.open()
-    lookup = {"server": "odd", "tool": "found", "arguments": {"yes": True}}
-    kind = {"write": True, "settle": "lookup", "lookup": lookup, "arguments": {"path": str(counted.path)}}
-    result = await relay.result(relay.ask_tool("u1", tool="die_once", **kind))
-    assert (result["ok"], result["result"]) == (True, {"found": True})
-    lookup["arguments"] = {"yes": False}
-    counted.path.unlink()
-    result = await relay.result(relay.ask_tool("u2", tool="die_once", **kind))
-    assert result["unknown"]
+    result = await relay.result(relay.ask_tool("u1", tool="die_once", **looked_up(counted, yes=True)))
+    assert (result["ok"], result["result"], counted()) == (True, {"found": True}, 1)
+
+
+async def test_a_write_that_is_known_not_to_have_happened_is_made_again(world: World, counted: Any) -> None:
+    await world.engine()
+    relay = world.relay()
+    await relay.open()
+    result = await relay.result(relay.ask_tool("u1", tool="die_once", **looked_up(counted, yes=False)))
+    assert (result["ok"], result["result"]) == (True, {"calls": 2})
+    (saved,) = [one for event, one in world.session.session("session-1").saves.items() if "/try2/" in event]
+    assert saved.settled_intents == [intent.intent_id for intent in saved.intents] == ["call-1/u1/i0"]
+
+
+@pytest.mark.parametrize("happened", ["result.missing", "result.found + 1", "broken("])
+async def test_a_lookup_that_does_not_say_leaves_a_write_unknown(world: World, counted: Any, happened: str) -> None:
+    await world.engine()
+    relay = world.relay()
+    await relay.open()
+    result = await relay.result(relay.ask_tool("u1", tool="die_once", **looked_up(counted, happened, yes=False)))
+    assert (result["ok"], result["unknown"], counted()) == (False, True, 1)
+
+
+async def test_what_was_saved_while_the_answer_got_lost_is_still_the_first_try(world: World, counted: Any) -> None:
+    await world.engine()
+    relay = world.relay()
+    await relay.open()
+    lost = iter([True])
+
+    def lose(request: Any) -> None:
+        if request.intents and next(lost, False):
+            raise RpcError(StatusCode.UNAVAILABLE, "the answer is lost")
+
+    world.session.after_save = lose
+    result = await relay.result(relay.ask_tool("u1", tool="echo", arguments={"text": "hi"}, **ONCE))
+    assert (result["ok"], result["unknown"]) == (True, False)
 
 
 async def test_ten_megabytes_of_result_are_a_failure_and_the_call_goes_on(world: World) -> None:

@@ -9,7 +9,7 @@ waits in its place and later ones behind it.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from opentelemetry.context import Context
@@ -27,6 +27,8 @@ from fsa_engine.domain.snapshot import Snapshot, SnapshotError
 from fsa_engine.domain.step import Step
 from fsa_engine.intents import IntentRunner
 from fsa_engine.metrics import CONFLICTS, EVENTS, EVENTS_DROPPED, EVENTS_REPEATED, STEP_SECONDS
+from fsa_engine.open_intents import OpenIntents, TakeOver, Visit
+from fsa_engine.standing import standing
 from opusagent.dialogue.v1.plan_pb2 import Style
 from opusagent.media.v1.inbox_pb2 import PlanReady
 from opusagent.session.v1.session_pb2 import Intent, LoadTaskResponse, SaveTaskResponse
@@ -90,16 +92,17 @@ class Conversation:
         self._closed: set[str] = set()
         self._ports = ports
         self._changed = changed
-        self._jobs: asyncio.Queue[Job] = asyncio.Queue()
+        self._jobs: asyncio.Queue[Job | Visit | TakeOver] = asyncio.Queue()
         self._unfinished = 0
         self._state: _State | None = None
         self._generation = 1
-        self._intents: dict[str, asyncio.Task[None]] = {}
+        self._visitor: Line | None = None
+        self._intents = OpenIntents(session_id, ports.runner, self._put)
 
     @property
     def busy(self) -> bool:
         """Whether an event waits or is being stepped, or an intent is being carried out."""
-        return self._unfinished > 0 or bool(self._intents)
+        return self._unfinished > 0 or self._intents.running
 
     @property
     def pending_events(self) -> int:
@@ -110,8 +113,15 @@ class Conversation:
         """Take an event in."""
         if job.line is not None and job.answer:
             self._ports.post.accepted(job.line, self._generation, job.event.event_id)
+        self._put(job)
+
+    def visit(self, visit: Visit) -> None:
+        """Settle what was left undone, without waiting for an event."""
+        self._put(visit)
+
+    def _put(self, item: Job | ToolReturned | TakeOver | Visit) -> None:
         self._unfinished += 1
-        self._jobs.put_nowait(job)
+        self._jobs.put_nowait(Job(event=item) if isinstance(item, ToolReturned) else item)
 
     async def run(self, idle_seconds: Callable[[], float]) -> None:
         """Step events until none came, and nothing went on, for as long as `idle_seconds` says."""
@@ -124,20 +134,62 @@ class Conversation:
                     continue
                 return
             try:
-                await self._take(job)
+                if isinstance(job, Job):
+                    await self._take(job)
+                else:
+                    await self._attend(job)
             finally:
                 self._unfinished -= 1
                 self._changed()
 
     async def stop(self) -> None:
         """Give running intents up; they stay open in the session, for the next engine to settle."""
-        running = list(self._intents.values())
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await self._intents.stop()
+
+    async def _attend(self, task: Visit | TakeOver) -> None:
+        """Do what is not an event: look after intents that another process left."""
+        with logging.bound(session_id=self.session_id):
+            try:
+                if isinstance(task, Visit):
+                    self._visitor = task.line
+                    await self._load(None)
+                else:
+                    task.answer(await self._take_over(task.intent))
+            except (RpcError, SnapshotError) as error:
+                _log.error("open intents could not be looked after", problem=str(error))
+            except Exception:
+                _log.exception("open intents could not be looked after")
+            else:
+                return
+            self._state = None
+            if isinstance(task, TakeOver):
+                task.answer(False)
+
+    async def _take_over(self, intent: Intent) -> bool:
+        """Save an intent's next try, unless another process did or has the result. Raises RpcError, SnapshotError."""
+        for _ in range(CONFLICT_LIMIT):
+            state = await self._loaded(None)
+            if not self._intents.is_next_try(intent):
+                return False
+            event_id = f"{intent.intent_id}/try{standing(intent).number}/{self._ports.runner.process}"
+            snapshot = state.snapshot.to_bytes()
+            request = wire.take_over_request(self.session_id, intent, state.version, snapshot, event_id)
+            try:
+                saved = await self._ports.store.save(request)
+            except RpcError as error:
+                if error.code is not StatusCode.ABORTED:
+                    raise
+                CONFLICTS.inc()
+                self._state = None
+                continue
+            self._intents.taken_over(intent)
+            state.version = saved.version
+            return True
+        return False
 
     async def _take(self, job: Job) -> None:
         kind = type(job.event).__name__
+        saved = False
         EVENTS.labels(kind).inc()
         self._follow(job.line)
         call_id = self.line.call_id if self.line else ""
@@ -145,6 +197,7 @@ class Conversation:
         with logging.bound(call_id=call_id, session_id=self.session_id), tracing.span(f"fsa {kind}", job.trace):
             try:
                 await (self._open(job) if job.plan_styles is not None else self._step(job))
+                saved = True
             except NoAgent as error:
                 self._drop(job, "no_agent", str(error))
             except RpcError as error:
@@ -158,7 +211,7 @@ class Conversation:
         if isinstance(job.event, CallClosed):
             self._hang_up(job.line)
         if isinstance(job.event, ToolReturned):
-            self._intents.pop(job.event.intent_id, None)
+            self._intents.finished(job.event.intent_id, saved=saved)
 
     def _follow(self, line: Line | None) -> None:
         """Answer where the newest relay of the newest call is; a call that was closed stays so."""
@@ -178,7 +231,9 @@ class Conversation:
 
     def _target(self, job: Job) -> Line | None:
         """Where to answer an event: its own call, while it lives."""
-        ours = job.line is None or self.line is None or job.line.call_id == self.line.call_id
+        if job.line is None:
+            return self.line or self._visitor
+        ours = self.line is None or job.line.call_id == self.line.call_id
         return self.line if ours else None
 
     def _drop(self, job: Job, reason: str, why: str) -> None:
@@ -223,7 +278,8 @@ class Conversation:
                 raise NoAgent(self._ports.catalog.why_none())
             made = self._ports.step(state.agent.agent, state.snapshot, job.event)
             call_id = self.line.call_id if self.line else state.snapshot.call.call_id
-            request = wire.save_request(self.session_id, call_id, job.event, state.version, made)
+            mark = self._ports.runner.mark
+            request = wire.save_request(self.session_id, call_id, job.event, state.version, made, mark=mark)
             try:
                 saved = await self._ports.store.save(request)
             except RpcError as error:
@@ -232,19 +288,19 @@ class Conversation:
                 CONFLICTS.inc()
                 self._state = None
                 continue
-            await self._saved(saved, _State(made.snapshot, saved.version, state.agent))
+            await self._saved(saved, state, made.snapshot)
             return saved
         raise RpcError(StatusCode.ABORTED, "other engines keep saving this session")
 
-    async def _saved(self, saved: SaveTaskResponse, state: _State) -> None:
+    async def _saved(self, saved: SaveTaskResponse, state: _State, after: Snapshot) -> None:
         if saved.repeated:
             EVENTS_REPEATED.inc()
             self._state = None
             await self._loaded(None)
             return
-        self._state = state
-        for intent in saved.intents:
-            self._start(intent, state.agent, recovered=False)
+        self._intents.abandon(_waited_for(state.snapshot) - _waited_for(after))
+        self._state = _State(after, saved.version, state.agent)
+        self._start(saved.intents, state.agent)
 
     async def _loaded(self, event: Event | None) -> _State:
         if self._state is None:
@@ -259,8 +315,8 @@ class Conversation:
         agent = self._agent(snapshot, event)
         self._state = _State(snapshot, loaded.version, agent)
         self._generation = max(self._generation, loaded.version + 1)
-        for intent in loaded.open_intents:
-            self._start(intent, agent, recovered=True)
+        self._intents.loaded(loaded.open_intents)
+        self._start(loaded.open_intents, agent)
         return loaded
 
     def _agent(self, snapshot: Snapshot, event: Event | None) -> ServedAgent | None:
@@ -271,14 +327,13 @@ class Conversation:
         begun = snapshot.call.call_id or snapshot.definition_hash
         return catalog.find(snapshot.definition_hash, snapshot.call.callee) if begun else None
 
-    def _start(self, intent: Intent, agent: ServedAgent | None, *, recovered: bool) -> None:
-        if intent.intent_id in self._intents or agent is None:
+    def _start(self, intents: Iterable[Intent], agent: ServedAgent | None) -> None:
+        if agent is None:
             return
-        work = self._carry_out(intent, agent, recovered=recovered)
-        self._intents[intent.intent_id] = asyncio.create_task(work, name=f"intent-{intent.intent_id}")
-
-    async def _carry_out(self, intent: Intent, agent: ServedAgent, *, recovered: bool) -> None:
-        """Carry an intent out and take its result in; it counts as running until that is saved."""
         call_id = self.line.call_id if self.line else ""
-        result = await self._ports.runner.run(agent.server, self.session_id, call_id, intent, recovered=recovered)
-        self.submit(Job(event=result))
+        for intent in intents:
+            self._intents.start(intent, agent.server, call_id)
+
+
+def _waited_for(snapshot: Snapshot) -> set[str]:
+    return {task.waiting for task in snapshot.tasks}

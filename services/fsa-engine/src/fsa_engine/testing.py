@@ -82,9 +82,9 @@ class FakeSession:
         kept.snapshot = request.snapshot
         kept.undelivered.extend(request.outputs)
         kept.audit.extend(record.record_json for record in request.audit)
-        kept.open_intents.update({intent.intent_id: intent for intent in request.intents})
         for intent_id in request.settled_intents:
             kept.open_intents.pop(intent_id, None)
+        kept.open_intents.update({intent.intent_id: intent for intent in request.intents})
         kept.saves[request.event_id] = request
 
     async def MarkDelivered(self, request: pb.MarkDeliveredRequest, context: Any) -> pb.MarkDeliveredResponse:  # noqa: D102

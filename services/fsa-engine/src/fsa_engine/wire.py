@@ -11,6 +11,8 @@ from fsa_engine.domain.step import Step
 from opusagent.fsa.v1 import fsa_pb2 as fsa
 from opusagent.session.v1 import session_pb2 as session
 
+Mark = Callable[[session.Intent], session.Intent]
+
 SMS_POLICIES = {
     "unfinished": session.SMS_POLICY_UNFINISHED,
     "lost_only": session.SMS_POLICY_LOST_ONLY,
@@ -79,8 +81,10 @@ def plain(value: Any) -> Any:
     return value
 
 
-def save_request(session_id: str, call_id: str, event: Event, version: int, step: Step) -> session.SaveTaskRequest:
-    """Return the one atomic save of a step computed from `version`.
+def save_request(
+    session_id: str, call_id: str, event: Event, version: int, step: Step, *, mark: Mark
+) -> session.SaveTaskRequest:
+    """Return the one atomic save of a step computed from `version`; `mark` says on each intent who tries it.
 
     A returned intent counts as settled even when the step had no use for its result any more.
     """
@@ -93,8 +97,22 @@ def save_request(session_id: str, call_id: str, event: Event, version: int, step
         snapshot=step.snapshot.to_bytes(),
         audit=audit(step.audit, step.summary),
         outputs=[output(made) for made in step.outputs],
-        intents=[intent(made) for made in step.intents],
+        intents=[mark(intent(made)) for made in step.intents],
         settled_intents=sorted({*step.settled, *returned}),
         business=business(step.business),
         now_ms=event.at_ms,
+    )
+
+
+def take_over_request(
+    session_id: str, made: session.Intent, version: int, snapshot: bytes, event_id: str
+) -> session.SaveTaskRequest:
+    """Return the save that puts an open intent, as marked for its next try, in its own place and changes no more."""
+    return session.SaveTaskRequest(
+        session_id=session_id,
+        event_id=event_id,
+        expected_version=version,
+        snapshot=snapshot,
+        intents=[made],
+        settled_intents=[made.intent_id],
     )

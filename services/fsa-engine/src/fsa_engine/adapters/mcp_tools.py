@@ -109,6 +109,11 @@ class ToolServer:
         self._owner: asyncio.Task[None] | None = None
         self.problem = "it has not answered yet"
 
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether nothing that it was doing goes on once a next connection stands: it is a process of ours."""
+        return bool(self._spec.command)
+
     def start(self) -> None:
         """Begin to connect, in the background."""
         self._owner = asyncio.create_task(self._own(), name=f"tools-{self._spec.name}")
