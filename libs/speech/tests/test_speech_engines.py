@@ -156,3 +156,12 @@ async def test_voice_activity_takes_pieces_of_any_size(voices: dict[str, Synthes
     assert max(window.probability for window in whole) > 0.8
     detector.reset(5000)
     assert detector.feed(MULAW_8K.silence(40))[0].start_ms == 5000
+
+
+async def test_pocketsphinx_chooses_among_the_expected(workers: Workers, voices: dict[str, Synthesiser]) -> None:
+    ear = recogniser("pocketsphinx", workers=workers)
+    line = heard(await telephone(voices["joe"], "Start over."))
+    assert (await ear.transcribe(line, CHOICE)).text == "start over"
+    assert (await ear.transcribe(np.zeros(100, np.int16))).no_speech
+    strange = Hints("choice", ("xyzzyplugh",))
+    assert isinstance((await ear.transcribe(line, strange)).text, str)

@@ -2,10 +2,10 @@
 
 | setting | default | what |
 |---|---|---|
-| `STT_ENGINE` | `whisper` | `whisper`, `pocketsphinx`, `combined` |
-| `STT_MODEL` | `tiny.en` (bundled) | for whisper: a path or a name that faster-whisper knows |
-| `TTS_ENGINE` | `hibari` | `hibari`, `piper`, `espeak` |
-| `TTS_VOICE` | the engine's own | `heart`; `joe` or the path of a Piper .onnx; an espeak-ng voice |
+| `STT_ENGINE` | `whisper` | `whisper`, `pocketsphinx` |
+| `STT_MODEL` | `tiny.en` (in a package) | whisper only: a path to a CTranslate2 model, or a name that it downloads |
+| `TTS_ENGINE` | `hibari` | `hibari`, `piper` |
+| `TTS_VOICE` | `heart`, `joe` (in packages) | another hibari voice (downloaded), or the path of a Piper .onnx |
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from speech.engines.hibari import HibariSynthesiser
 from speech.engines.piper import PiperSynthesiser
+from speech.engines.sphinx import SphinxRecogniser
 from speech.engines.whisper import WhisperRecogniser
 from speech.stt import Recogniser
 from speech.tts import Synthesiser
@@ -23,7 +24,7 @@ T = TypeVar("T")
 DEFAULT_RECOGNISER = "whisper"
 DEFAULT_SYNTHESISER = "hibari"
 
-_RECOGNISERS: dict[str, Callable[..., Recogniser]] = {"whisper": WhisperRecogniser}
+_RECOGNISERS: dict[str, Callable[..., Recogniser]] = {"whisper": WhisperRecogniser, "pocketsphinx": SphinxRecogniser}
 _SYNTHESISERS: dict[str, Callable[..., Synthesiser]] = {"hibari": HibariSynthesiser, "piper": PiperSynthesiser}
 
 
