@@ -14,6 +14,7 @@ from opusagent.dialogue.v1.plan_pb2 import STYLE_DIRECTED
 from speech import registry
 from speech.stt import Hints, Recogniser
 from speech.tts import Synthesiser
+from speech.vad import VoiceDetector
 from speech.workers import Priority, Workers
 
 CAPABILITIES = Capabilities(styles=(STYLE_DIRECTED,), speaks_text=True, takes_steering=False, truncates=False)
@@ -61,6 +62,7 @@ class LocalBackend(Backend):
     async def open(self, opening: Opening, listener: Listener) -> ModelSession:
         plan = opening.plan
         hints = Hints(vocabulary=tuple(plan.vocabulary), language=plan.language or DEFAULT_LANGUAGE)
-        ear = await self._workers.run(Priority.LOADING, Ear, opening.format, self._barge_in_ms)
+        detector = await self._workers.run(Priority.LOADING, VoiceDetector, opening.format)
+        ear = Ear(opening.format, detector, self._barge_in_ms)
         listening = Listening(ear, self._workers, self._recogniser, hints, listener)
         return LocalSession(listening, self._voice, self._voice.named(plan.voice), opening.format, listener)

@@ -62,12 +62,13 @@ Sound = Started | Interrupts | Paused | Resumed | Ended
 class Ear:
     """Of one call. Used from one thread at a time; only `expect` may be called from another."""
 
-    def __init__(self, format: Format, barge_in_ms: int) -> None:
+    def __init__(self, format: Format, detector: VoiceDetector, barge_in_ms: int) -> None:
+        """`barge_in_ms`: how long the caller must sound for the agent to stop."""
         self._format = format
         self._barge_in_ms = barge_in_ms
         self._settings = EndpointSettings(pause_ms=PAUSE_MS)
         self._endpointer = Endpointer(self._settings)
-        self._detector = VoiceDetector(format)
+        self._detector = detector
         self._kind = ""
         self._kept = bytearray()
         self._kept_ms = 0
@@ -109,7 +110,7 @@ class Ear:
         match event:
             case SpeechStarted(started_ms, _):
                 self._voiced_ms = self._settings.min_speech_ms
-                return [Started(started_ms)]
+                return [Started(max(started_ms, self._kept_ms))]
             case SpeechPaused(started_ms, ended_ms):
                 return [Paused(self._clip(started_ms, ended_ms))]
             case SpeechResumed():
@@ -129,8 +130,9 @@ class Ear:
 
     def _clip(self, started_ms: int, ended_ms: int) -> Clip:
         """The utterance with the pause after it: recognisers want some silence at the end."""
+        started_ms = max(started_ms, self._kept_ms)
         per_ms = self._format.bytes_per_ms
-        first = max(0, started_ms - self._kept_ms) * per_ms
+        first = (started_ms - self._kept_ms) * per_ms
         last = max(0, ended_ms + PAUSE_MS - self._kept_ms) * per_ms
         samples = decode(bytes(self._kept[first:last]), self._format.encoding)
         return Clip(resample(samples, self._format.rate, RATE), started_ms, ended_ms)
