@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fsa_engine.domain.definition import Agent, Collect
+from fsa_engine.domain.events import Event
 from fsa_engine.domain.snapshot import Snapshot, asdict_frozen
 from fsa_engine.domain.turn import Turn
 
@@ -15,9 +16,7 @@ def record(turn: Turn, before: Snapshot, verdict: str, why: str) -> dict[str, An
     """Make the audit record of a step; JSON throughout."""
     agent, event, after = turn.agent, turn.event, turn.snapshot
     hidden = _hidden(agent, before) | _hidden(agent, after)
-    said = asdict_frozen(event)
-    if _sensitive_state(agent, before):
-        said = {key: (MASK if key in _WORDS else value) for key, value in said.items()}
+    said = _said(agent, before, event)
     whole = {
         "definition": agent.definition_hash,
         "agent": agent.agent,
@@ -35,6 +34,17 @@ def record(turn: Turn, before: Snapshot, verdict: str, why: str) -> dict[str, An
     }
     masked: dict[str, Any] = _masked(_plain(whole), hidden)
     return masked
+
+
+def _said(agent: Agent, before: Snapshot, event: Event) -> dict[str, Any]:
+    """Show an event; where a secret may be in it that is no slot's value (yet), its words are hidden whole."""
+    said: dict[str, Any] = asdict_frozen(event)
+    secret = {name for task in agent.tasks.values() for name, slot in task.slots.items() if slot.sensitive}
+    if _sensitive_state(agent, before) or any(name in str(said.get("answer", "")) for name in secret):
+        said = {key: (MASK if key in _WORDS else value) for key, value in said.items()}
+    if isinstance(said.get("arguments"), dict):
+        said["arguments"] = {name: (MASK if name in secret else given) for name, given in said["arguments"].items()}
+    return said
 
 
 def view(snapshot: Snapshot) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fsa_engine.domain.listening import not_understood, said_to, takes_any_words
 from fsa_engine.domain.outputs import Progress
 from fsa_engine.domain.resuming import answer_resuming, start_over
 from fsa_engine.domain.snapshot import Pending, TaskInstance
-from fsa_engine.domain.starting import match_intent, place, start
+from fsa_engine.domain.starting import match_intent, place, start, values_for
 from fsa_engine.domain.turn import Turn
 from fsa_engine.domain.understanding import answers
 from fsa_engine.domain.understanding.words import tokens_of
@@ -97,8 +97,12 @@ def _answer_openly(turn: Turn, texts: tuple[str, ...]) -> None:
     matches = [match_intent(turn, text) for text in texts]
     clear = next((i for i, match in enumerate(matches) if match.task), None)
     close_to = next((match.close for match in matches if match.close), ())
+    fitting = [name for name in close_to if values_for(turn, name, texts[0])]
     if clear is not None:
         start(turn, matches[clear].task, texts[clear])
+    elif len(fitting) == 1:
+        turn.note(f"only {fitting[0]} can use what was said")
+        start(turn, fitting[0], texts[0])
     elif len(close_to) > 1:
         turn.change(pending=Pending("choose", options=close_to[:3], words=texts[0][:500]))
         put_question(turn)

@@ -51,16 +51,13 @@ def heard(turn: Turn, task: TaskInstance, text: str, expected: str = "") -> dict
 
 
 def corrected(turn: Turn, task: TaskInstance, text: str) -> dict[str, Any]:
-    """Read a correction: after "no" or "make it", a bare "eleven" will do."""
+    """Read a correction: after "no" or "make it", where a change is asked for, or alone, a bare "eleven" will do."""
     slots = turn.definition(task).slots
-    loose = [n for n, s in slots.items() if s.from_ == "caller" and s.type in _UNASKED and n in task.slots]
     values = heard(turn, task, text)
-    if not values and is_correction(tokens_of(text)):
-        for name in loose:
-            value = _value(turn, slots[name], text, plain_only=False)
-            if value is not None:
-                values = {name: value}
-                break
+    if not values and (task.changing or is_correction(tokens_of(text)) or len(tokens_of(text)) == 1):
+        loose = [n for n, s in slots.items() if s.from_ == "caller" and s.type in _UNASKED and n in task.slots]
+        readings = {name: _value(turn, slots[name], text, plain_only=False) for name in loose}
+        values = next(({name: value} for name, value in readings.items() if value is not None), {})
     return {n: v for n, v in values.items() if n not in task.slots or task.slots[n].value != v}
 
 

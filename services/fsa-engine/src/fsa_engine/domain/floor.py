@@ -1,7 +1,7 @@
 """Who has the floor: the conversation's own questions, the focused task, and what comes after a task ended."""
 
 from fsa_engine.domain.definition import Act, Collect, Confirm
-from fsa_engine.domain.flow import escalate, question, run
+from fsa_engine.domain.flow import YES_NO, escalate, question, run
 from fsa_engine.domain.outputs import HangUp, Progress, Verbatim
 from fsa_engine.domain.snapshot import Pending, TaskInstance
 from fsa_engine.domain.template import fill
@@ -18,7 +18,7 @@ def put_question(turn: Turn, again: bool = False) -> None:
     elif snapshot.phase == "resuming":
         _put_resuming(turn, again)
     elif snapshot.phase == "offering_more":
-        turn.ask(turn.agent.closing.offer, "yes_no")
+        turn.ask(turn.agent.closing.offer, "yes_no", (*YES_NO, *_titles(turn)))
     elif task is not None:
         state = turn.state(task)
         if isinstance(state, Collect | Confirm):
@@ -27,7 +27,7 @@ def put_question(turn: Turn, again: bool = False) -> None:
             turn.say(Progress(f"{turn.lead} {texts.still_working}".strip()), task.task_id)
             turn.lead = ""
     else:
-        turn.ask(turn.agent.help if again else turn.agent.greeting, "intent")
+        turn.ask(turn.agent.help if again else turn.agent.greeting, "intent", _titles(turn))
 
 
 def _put_resuming(turn: Turn, again: bool) -> None:
@@ -36,17 +36,22 @@ def _put_resuming(turn: Turn, again: bool) -> None:
         template = texts.which_to_continue if len(tasks) > 1 else texts.continue_or_over
     else:
         template = texts.welcome_back_several if len(tasks) > 1 else texts.welcome_back
-    turn.ask(turn.named(template, tasks), "choice")
+    turn.ask(turn.named(template, tasks), "choice", ("continue", "start over", "yes", "no"))
 
 
 def _put_pending(turn: Turn, pending: Pending) -> None:
     if pending.kind == "cancel":
         task = turn.task(pending.task_id)
         text = turn.named(turn.agent.texts.confirm_cancel, (task,) if task else ())
-        turn.ask(text, "yes_no", (), pending.task_id)
+        turn.ask(text, "yes_no", YES_NO, pending.task_id)
     else:
-        titles = joined([turn.agent.tasks[name].title for name in pending.options], "or")
-        turn.ask(fill(turn.agent.texts.choose, lambda name, _: titles if name == "titles" else None), "choice")
+        options = tuple(turn.agent.tasks[name].title for name in pending.options)
+        titles = joined(options, "or")
+        turn.ask(fill(turn.agent.texts.choose, lambda name, _: titles if name == "titles" else None), "choice", options)
+
+
+def _titles(turn: Turn) -> tuple[str, ...]:
+    return tuple(task.title for task in turn.agent.tasks.values())
 
 
 def give(turn: Turn) -> None:

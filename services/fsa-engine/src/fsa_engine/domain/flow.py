@@ -22,8 +22,11 @@ from fsa_engine.domain.definition import (
 )
 from fsa_engine.domain.outputs import Failed, HandOff, Progress, Result, Verbatim
 from fsa_engine.domain.snapshot import TaskInstance
+from fsa_engine.domain.template import mentioned
 from fsa_engine.domain.turn import Turn
+from fsa_engine.domain.understanding.spoken import spoken
 
+YES_NO = ("yes", "no")
 MOVES = 50
 """States that a task may pass in one step; a definition that needs more goes in a circle."""
 
@@ -97,15 +100,25 @@ def question(turn: Turn, task: TaskInstance, state: Collect | Confirm, again: bo
     """Put a state's question."""
     if isinstance(state, Confirm):
         text = turn.agent.texts.change if task.changing else turn.text(task, state.text)
-        turn.ask(text, "choice" if task.changing else "yes_no", (), task.task_id)
+        names = tuple(name.replace("_", " ") for name in state.slots)
+        turn.ask(text, *(("choice", names) if task.changing else ("yes_no", YES_NO)), task.task_id)
     else:
         slot = turn.definition(task).slots[state.slot]
         wording = state.prompt or slot.prompt or f"What is the {state.slot.replace('_', ' ')}?"
         if again:
             wording = state.reprompt or slot.reprompt or f"{turn.agent.texts.not_understood} {wording}"
-        phrases = tuple(name.replace("_", " ") for name in slot.values)
-        turn.ask(turn.text(task, wording), slot.type, phrases, task.task_id)
+        turn.ask(turn.text(task, wording), slot.type, _likely(turn, task, state), task.task_id)
     turn.put(task, asked=True)
+
+
+def _likely(turn: Turn, task: TaskInstance, state: Collect) -> tuple[str, ...]:
+    """Return what may be answered: the values of a set, or what a tool found and the question offers."""
+    slots = turn.definition(task).slots
+    slot = slots[state.slot]
+    offered = mentioned(state.prompt or "")
+    lists = [n for n in task.slots if n in offered and slots[n].type == "list" and slots[n].of == slot.type]
+    found = [spoken(value, slot.type, turn.now) for name in lists for value in task.slots[name].value]
+    return tuple([name.replace("_", " ") for name in slot.values] + found)
 
 
 def _collect(turn: Turn, task: TaskInstance, state: Collect) -> bool:

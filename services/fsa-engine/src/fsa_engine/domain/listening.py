@@ -116,7 +116,7 @@ def _change(turn: Turn, task: TaskInstance, text: str) -> bool:
 def _reopen(turn: Turn, task: TaskInstance, text: str, named_is_enough: bool = False) -> bool:
     """Take "change the time": empty that slot and ask for it."""
     tokens = tokens_of(text)
-    if len(tokens) > 10 or not (named_is_enough or is_correction(tokens)):
+    if len(tokens) > 10 or not (named_is_enough or is_correction(tokens) or len(tokens) <= 2):
         return False
     slots = turn.definition(task).slots
     meant = [

@@ -20,7 +20,7 @@ def open_call(turn: Turn, event: Opened) -> None:
     tasks = turn.snapshot.tasks if event.resumed else ()
     turn.change(phase="open", tasks=tasks, focus="", pending=None, silences=0, misunderstood=0, closing_spoken=False)
     if not tasks:
-        turn.ask(turn.agent.greeting, "intent")
+        put_question(turn)
         return
     held = [task for task in tasks if task.held is not None]
     turn.change(focus=(held or list(tasks))[-1].task_id)

@@ -1,5 +1,7 @@
 """Which task is wanted, and its start."""
 
+from typing import Any
+
 from fsa_engine.domain.filling import heard, put_values, settle
 from fsa_engine.domain.floor import give
 from fsa_engine.domain.snapshot import Source, TaskInstance
@@ -26,6 +28,11 @@ def start(turn: Turn, name: str, text: str = "", source: Source = "caller") -> N
     turn.change(phase="open", focus=task.task_id, pending=None, misunderstood=0, keys="")
     settle(turn, put_values(turn, task, heard(turn, task, text), source))
     give(turn)
+
+
+def values_for(turn: Turn, name: str, text: str) -> dict[str, Any]:
+    """Return the slots of a task that is not open which an utterance would fill."""
+    return heard(turn, TaskInstance(task_id="", task=name, state=turn.agent.tasks[name].initial), text)
 
 
 def place(tokens: tuple[str, ...]) -> int:

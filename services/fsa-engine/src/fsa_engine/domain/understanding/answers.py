@@ -1,6 +1,7 @@
 """Yes and no, and the little commands that a caller gives to the conversation itself."""
 
 from fsa_engine.domain.understanding.lexicon import (
+    ALSO_YES,
     CANCEL,
     CANCEL_ALONE,
     CONTINUE,
@@ -22,7 +23,7 @@ from fsa_engine.domain.understanding.lexicon import (
 from fsa_engine.domain.understanding.words import find_phrase, phrase_at, tokens_of
 
 STRANGE = 2
-"""Words that may stand beside a yes without being understood: with more, it is no plain yes."""
+"""Words that may stand beside a clear yes without being understood: with more, it is no plain yes."""
 
 
 def yes_or_no(tokens: tuple[str, ...], question: str = "") -> bool | None:
@@ -33,15 +34,17 @@ def yes_or_no(tokens: tuple[str, ...], question: str = "") -> bool | None:
     asked = tokens_of(question)
     offer = _offer(asked)
     no = _spans(tokens, NO) - _spans(tokens, NO_THAT_MEANS_YES)
-    yes = _spans(tokens, YES)
+    strong = _spans(tokens, YES)
+    yes = strong | _spans(tokens, ALSO_YES)
     if offer and not (no and find_phrase(tokens, offer) - 1 in no):
-        yes |= _spans(tokens, (offer,))
+        strong |= _spans(tokens, (offer,))
+        yes |= strong
     if no - yes or (no and not yes - no):
         return None if yes - no and not _only_polite(tokens, yes, no) else False
     if not yes or (DOUBTS - set(offer.split())) & set(tokens):
         return None
     strange = [t for i, t in enumerate(tokens) if i not in yes and t not in FILLERS and t not in asked]
-    return True if len(strange) <= STRANGE else None
+    return True if len(strange) <= (STRANGE if strong else 0) else None
 
 
 def _offer(asked: tuple[str, ...]) -> str:

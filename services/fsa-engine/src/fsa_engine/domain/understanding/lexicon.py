@@ -10,12 +10,16 @@ def _words(text: str) -> frozenset[str]:
 
 
 YES = _phrases("""
-    yes; yeah; yep; yup; yea; ya; yess; jes; aye; sure; ok; okay; alright; correct; right; absolutely; definitely;
-    certainly; indeed; exactly; of course; go ahead; sounds good; do it; please do; fine; perfect; great; lovely;
-    good; affirmative; mm hmm; mhm; uh huh; that works; works for me; i do; i would; i'd love to; why not; no
-    problem; you bet; i confirm; confirm; confirmed; it is; that'll do; that will do; that's it; please; let's do
-    it; let's do that
+    yes; yeah; yep; yup; yea; ya; yess; jes; aye; correct; absolutely; definitely; certainly; indeed; exactly; of
+    course; go ahead; please do; affirmative; sure; why not; no problem; you bet; i confirm; let's do it; let's do
+    that
 """)
+ALSO_YES = _phrases("""
+    ok; okay; alright; right; sounds good; do it; fine; perfect; great; lovely; good; mm hmm; mhm; uh huh; that
+    works; works for me; i do; i would; i'd love to; confirm; confirmed; it is; that'll do; that will do; that's it;
+    please
+""")
+"""A yes only if nothing else is said: "it is", but not "it is missing"."""
 NO = _phrases("""
     no; nope; nah; not; not really; not right; not correct; not okay; not good; not quite; negative; never; nothing;
     neither; don't; do not; please don't; isn't; wrong; incorrect; rather not; wait; hold on; stop
@@ -58,13 +62,13 @@ HUMAN = _phrases("""
 HELP = _phrases("help me; what can you do; what are my options; what can i do here; what can i say")
 GOODBYE = _phrases("goodbye; bye; bye bye; good night; see you; hang up; talk to you later")
 START_OVER = _phrases("""
-    start over; start again; start from the beginning; start afresh; start fresh; from scratch; begin again; from
-    the beginning; restart; start new; new one; start anew; do over
+    start over; start again; start from the beginning; start afresh; start fresh; from scratch; begin again; star
+    over; started over; starting over; from the beginning; restart; start new; new one; start anew; do over
 """)
 CONTINUE = _phrases("continue; go on; carry on; keep going; where we left off; pick up; go ahead; proceed; resume")
 CORRECTION = _phrases("""
     no; nope; actually; make it; make that; change; instead; rather; i meant; i mean; i said; wait; sorry; not;
-    better; prefer; let's do; how about; what about; could we do; can we do; move it; switch
+    better; prefer; should be; let's do; how about; what about; could we do; can we do; move it; switch
 """)
 """Not all of them mean a correction by themselves; one is taken only with a value that differs."""
 OFFERS = _phrases("shall i; should i; may i; do you want me to; would you like me to; can i")

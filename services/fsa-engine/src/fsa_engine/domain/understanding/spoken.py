@@ -53,6 +53,8 @@ def spoken(value: Any, kind: str, now: datetime, preposition: str = "", of: str 
         return " ".join(str(value))
     if kind == "list":
         return joined([spoken(item, of, now) for item in value], "or")
+    if kind == "decimal" and float(value).is_integer():
+        return str(int(value))
     if kind == "enum":
         return str(value).replace("_", " ")
     return str(value)
