@@ -2,9 +2,9 @@
 
 Whisper's window is 30 s, and nearly all the time of a short utterance goes into encoding silence. The window can be cut
 to `CONTEXT_S`, at a fifth of the cost; past the end of speech the decoder would then go round in circles, so it is made
-to write timestamps, and the reading ends with the last segment that lies within the speech. Measured on tiny.en, that loses
-nothing (see the package's README). What stays doubtful is read again with `LONG_CONTEXT_S`, where `hotwords` (expected
-phrases put before the text) help; with the short window they bring the circles back.
+to write timestamps, and the reading ends with the last segment that lies within the speech. Measured on tiny.en, that
+loses nothing (see the package's README). What stays doubtful is read again with `LONG_CONTEXT_S`, where `hotwords`
+(expected phrases put before the text) help; with the short window they bring the circles back.
 """
 
 from dataclasses import dataclass
