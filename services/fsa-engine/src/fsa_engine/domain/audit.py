@@ -1,6 +1,6 @@
 """What is written down of every step. Values of sensitive slots are masked wherever they occur."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fsa_engine.domain.definition import Agent, Collect
@@ -32,8 +32,8 @@ def record(turn: Turn, before: Snapshot, verdict: str, why: str) -> dict[str, An
         "intents": [asdict_frozen(i) for i in turn.intents],
         "settled": list(turn.settled),
     }
-    masked: dict[str, Any] = _masked(_plain(whole), hidden)
-    return masked
+    plain: dict[str, Any] = _plain(whole)
+    return _masked(plain, sorted(hidden, key=len, reverse=True)) if hidden else plain
 
 
 def _said(agent: Agent, before: Snapshot, event: Event) -> dict[str, Any]:
@@ -90,9 +90,9 @@ def _hidden(agent: Agent, snapshot: Snapshot) -> set[str]:
     return {text for text in found if text}
 
 
-def _masked(value: Any, hidden: Iterable[str]) -> Any:
+def _masked(value: Any, hidden: Sequence[str]) -> Any:
     if isinstance(value, str):
-        for secret in sorted(hidden, key=len, reverse=True):
+        for secret in hidden:
             value = value.replace(secret, MASK)
         return value
     if isinstance(value, dict):
@@ -103,8 +103,10 @@ def _masked(value: Any, hidden: Iterable[str]) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+    return str(value)

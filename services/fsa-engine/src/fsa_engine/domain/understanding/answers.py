@@ -61,10 +61,9 @@ def _only_polite(tokens: tuple[str, ...], yes: set[int], no: set[int]) -> bool:
 def _spans(tokens: tuple[str, ...], phrases: tuple[str, ...]) -> set[int]:
     covered: set[int] = set()
     for phrase in phrases:
-        length = phrase.count(" ") + 1
-        for at in range(len(tokens) - length + 1):
-            if phrase_at(tokens, at, phrase):
-                covered.update(range(at, at + length))
+        if find_phrase(tokens, phrase) >= 0:
+            for at in range(len(tokens)):
+                covered.update(range(at, phrase_at(tokens, at, phrase) or at))
     return covered
 
 

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 MAX_TOKENS = 400
@@ -112,10 +113,18 @@ def large_number(tokens: tuple[str, ...], at: int) -> tuple[int, int] | None:
 
 def phrase_at(tokens: tuple[str, ...], at: int, phrase: str) -> int:
     """Return the position after a phrase of space-separated words at a position, or 0."""
-    words = tuple(phrase.split())
+    words = _words_of(phrase)
     return at + len(words) if tokens[at : at + len(words)] == words else 0
 
 
 def find_phrase(tokens: tuple[str, ...], phrase: str) -> int:
     """Return where a phrase begins, or -1."""
-    return next((i for i in range(len(tokens)) if phrase_at(tokens, i, phrase)), -1)
+    words = _words_of(phrase)
+    if not words or words[0] not in tokens:
+        return -1
+    return next((i for i, token in enumerate(tokens) if token == words[0] and phrase_at(tokens, i, phrase)), -1)
+
+
+@lru_cache(maxsize=4096)
+def _words_of(phrase: str) -> tuple[str, ...]:
+    return tuple(phrase.split())
