@@ -74,7 +74,7 @@ async def run_and_serve(options: UpOptions, terminal: Terminal) -> None:
     told = ending()
     terminal.say("Starting OpusAgent in one process (in-process bus, SQLite, local speech) ...")
     async with phone_network(0) as network:
-        options = dataclasses.replace(options, phone_network=network.url, extra=_pace("ringback") | options.extra)
+        options = dataclasses.replace(options, phone_network=network.url, extra=pace("ringback") | options.extra)
         async with one_process(options, lambda text: terminal.say(f"  {text}")) as running:
             playing = asyncio.create_task(_first_call(running, network, options, terminal))
             stopping = asyncio.create_task(told.wait())
@@ -95,8 +95,8 @@ async def _first_call(running: Running, network: PhoneNetwork, options: UpOption
     async with people() as crowd:
         terminal.say("\nA caller rings Riverside Clinic; his call will drop before he is done.\n")
         scene = Scene(options.public_url, network, running.session, bookings_in(options.data))
-        environment = _environment(scene, crowd, terminal)
-        _conclude(await run_story("ringback", "twilio", environment), terminal)
+        world = environment(scene, crowd, _teller(terminal))
+        _conclude(await run_story("ringback", "twilio", world), terminal)
 
 
 async def _play_one(name: str, options: DemoOptions, crowd: People, terminal: Terminal) -> StoryReport:
@@ -108,7 +108,7 @@ async def _play_one(name: str, options: DemoOptions, crowd: People, terminal: Te
         else:
             network = await stack.enter_async_context(phone_network(0))
             data = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            extra = _pace(name) | await stack.enter_async_context(_model(options.backend, crowd))
+            extra = pace(name) | await stack.enter_async_context(realtime_model(options.backend, crowd))
             up = UpOptions(
                 port=free_port(),
                 ops_port=0,
@@ -119,9 +119,9 @@ async def _play_one(name: str, options: DemoOptions, crowd: People, terminal: Te
             )
             session = (await stack.enter_async_context(one_process(up, lambda _: None))).session
             url = up.public_url
-        environment = _environment(Scene(url, network, session, bookings_in(data)), crowd, terminal)
-        environment.record = options.record / f"{name}-{options.protocol}" if options.record else None
-        return await run_story(name, options.protocol, environment)
+        world = environment(Scene(url, network, session, bookings_in(data)), crowd, _teller(terminal))
+        world.record = options.record
+        return await run_story(name, options.protocol, world)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,13 +134,9 @@ class Scene:
     bookings: Bookings
 
 
-def _environment(scene: Scene, crowd: People, terminal: Terminal) -> StoryEnvironment:
+def environment(scene: Scene, crowd: People, on_entry: Callable[[TimelineEntry], None]) -> StoryEnvironment:
+    """Return what a story needs of a scene; the network's number points at its gateway from now on."""
     scene.network.add_number(Number.of_gateway(NUMBER, scene.url))
-
-    def show(entry: TimelineEntry) -> None:
-        took = f"  ({entry.response_ms} ms)" if entry.response_ms is not None else ""
-        terminal.line(entry.who, entry.text + took)
-
     return StoryEnvironment(
         gateway_url=scene.url,
         network=scene.network,
@@ -149,11 +145,20 @@ def _environment(scene: Scene, crowd: People, terminal: Terminal) -> StoryEnviro
         voice=crowd.voice,
         number=NUMBER,
         sms_grace_s=GRACE_S,
-        on_entry=show,
+        on_entry=on_entry,
     )
 
 
-def _pace(story: str) -> dict[str, str]:
+def _teller(terminal: Terminal) -> Callable[[TimelineEntry], None]:
+    def show(entry: TimelineEntry) -> None:
+        took = f"  ({entry.response_ms} ms)" if entry.response_ms is not None else ""
+        terminal.line(entry.who, entry.text + took)
+
+    return show
+
+
+def pace(story: str) -> dict[str, str]:
+    """Return settings that make a story's waiting short enough to watch."""
     ttl = {"RESUME_TTL_SECONDS": str(SHORT_TTL_S)} if STORIES[story].needs_short_ttl else {}
     return {"GRACE_SECONDS": str(GRACE_S)} | ttl
 
@@ -170,7 +175,7 @@ async def phone_network(port: int) -> AsyncIterator[PhoneNetwork]:
 
 
 @contextlib.asynccontextmanager
-async def _model(backend: str, crowd: People) -> AsyncIterator[dict[str, str]]:
+async def realtime_model(backend: str, crowd: People) -> AsyncIterator[dict[str, str]]:
     """Settings of the relay's model; the Realtime stand-in runs where there is no key."""
     if backend != "openai-realtime" or os.environ.get("OPENAI_API_KEY"):
         yield {}
@@ -183,7 +188,7 @@ async def _model(backend: str, crowd: People) -> AsyncIterator[dict[str, str]]:
         await stand_in.stop()
 
 
-async def serve_model(port: int, terminal: Terminal) -> None:
+async def serverealtime_model(port: int, terminal: Terminal) -> None:
     """Run the Realtime stand-in until told to end."""
     told = ending()
     async with people() as crowd:

@@ -1,0 +1,68 @@
+"""Whole systems under real audio at real pace: all stories of one protocol play at once against one system."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from opusagent_cli import demo
+from opusagent_cli.options import UpOptions
+from opusagent_cli.people import People, people
+from opusagent_cli.serve import many_processes, one_process
+from simulator.stories import STORIES, StoryReport, run_story
+
+Play = Callable[..., Awaitable[list[StoryReport]]]
+
+# Long enough for the stories that resume, short enough for the one that waits for it to pass.
+RESUME_TTL_S = 40.0
+
+
+@contextlib.asynccontextmanager
+async def scene(options: UpOptions, crowd: People, backend: str) -> AsyncIterator[demo.Scene]:
+    arrangement = many_processes if options.kafka else one_process
+    async with contextlib.AsyncExitStack() as stack:
+        network = await stack.enter_async_context(demo.phone_network(0))
+        model = await stack.enter_async_context(demo.realtime_model(backend, crowd))
+        settings = {
+            "phone_network": network.url,
+            "backend": backend,
+            "extra": demo.pace("expired") | {"RESUME_TTL_SECONDS": str(RESUME_TTL_S)} | model,
+        }
+        options = UpOptions(**(vars(options) | settings))
+        running = await stack.enter_async_context(arrangement(options, print))
+        yield demo.Scene(options.public_url, network, running.session, demo.bookings_in(options.data))
+
+
+def told(report: StoryReport) -> str:
+    lines = [f"{report.story} over {report.protocol}"]
+    lines += [f"{entry.at_s:7.1f} {entry.who:8} {entry.text}" for entry in report.timeline]
+    return "\n".join(lines)
+
+
+@pytest.fixture
+def play() -> Play:
+    """Play stories at once on one system; fails with the timeline of each that was not as promised."""
+
+    async def play(
+        names: list[str], protocol: str, options: UpOptions | None = None, backend: str = "local"
+    ) -> list[StoryReport]:
+        with tempfile.TemporaryDirectory() as data:
+            options = options or UpOptions(port=demo.free_port(), ops_port=0)
+            options = UpOptions(**(vars(options) | {"data": Path(data)}))
+            async with people() as crowd, scene(options, crowd, backend) as stage:
+                worlds = [demo.environment(stage, crowd, lambda _: None) for _ in names]
+                plays = [run_story(name, protocol, world) for name, world in zip(names, worlds, strict=True)]
+                reports = await asyncio.gather(*plays)
+        failed = [told(report) for report in reports if not report.ok]
+        assert not failed, "\n\n".join(failed)
+        return list(reports)
+
+    return play
+
+
+@pytest.fixture
+def every_story() -> list[str]:
+    return list(STORIES)

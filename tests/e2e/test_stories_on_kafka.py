@@ -1,0 +1,29 @@
+"""Every story with each service as a process of its own, on a real Kafka and a real Redis."""
+
+import os
+
+import pytest
+
+from opusagent_cli.demo import free_port
+from opusagent_cli.options import UpOptions
+
+pytestmark = [pytest.mark.story, pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def apart() -> UpOptions:
+    kafka, redis = os.environ.get("OPUSAGENT_TEST_KAFKA"), os.environ.get("OPUSAGENT_TEST_REDIS")
+    if not kafka or not redis:
+        pytest.skip("OPUSAGENT_TEST_KAFKA and OPUSAGENT_TEST_REDIS name no servers; `make test-kafka` starts them")
+    base = free_port()
+    return UpOptions(port=base, ops_port=free_port(), session_port=free_port(), kafka=kafka, redis=redis)
+
+
+@pytest.mark.parametrize("protocol", ["twilio", "audiocodes"])
+async def test_every_story_comes_true(play, every_story: list[str], apart: UpOptions, protocol: str) -> None:
+    await play(every_story, protocol, apart)
+
+
+@pytest.mark.parametrize("protocol", ["twilio", "audiocodes"])
+async def test_a_dropped_call_is_resumed_on_the_realtime_backend(play, apart: UpOptions, protocol: str) -> None:
+    await play(["ringback", "callback"], protocol, apart, backend="openai-realtime")
