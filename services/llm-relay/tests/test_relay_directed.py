@@ -215,7 +215,7 @@ async def test_an_engine_that_is_slow_does_not_silence_the_call(rig: Any) -> Non
     assert session.texts == ["Your order has left."]
 
 
-async def test_events_are_repeated_until_accepted(rig: Any) -> None:
+async def test_events_are_repeated_until_answered(rig: Any) -> None:
     session = await rig.open()
     session.listener.caller_said(Said("hello", 100, 900))
     rig.timers.advance(500)
@@ -223,15 +223,33 @@ async def test_events_are_repeated_until_accepted(rig: Any) -> None:
     assert first.event_id == second.event_id
     assert second.head.sequence > first.head.sequence
     rig.wire.engine(accepted=Accepted(event_id=first.event_id))
-    rig.timers.advance(60_000)
+    rig.timers.advance(2999)
     assert len(rig.posted("utterance")) == 2
+    rig.timers.advance(1)
+    assert len(rig.posted("utterance")) == 3, "the answer may have been lost"
+    rig.wire.engine(outputs=outputs(first.event_id, say("u#0", "Hello.")))
+    rig.timers.advance(60_000)
+    assert len(rig.posted("utterance")) == 3
 
 
-async def test_an_engine_that_never_accepts_is_given_up(rig: Any) -> None:
+async def test_an_engine_that_is_out_is_asked_less_often_but_always(rig: Any) -> None:
     session = await rig.open()
     session.listener.caller_said(Said("hello", 100, 900))
-    rig.timers.advance(60_000)
-    assert len(rig.posted("utterance")) == 12
+    rig.timers.advance(6000)
+    assert len(rig.posted("utterance")) == 1 + 12
+    rig.timers.advance(30_000)
+    assert len(rig.posted("utterance")) == 1 + 12 + 10
+
+
+async def test_an_engine_with_nothing_to_say_leaves_the_question_standing(rig: Any) -> None:
+    session = await rig.open(ask("o#0", "When?", no_input_ms=5000))
+    hear_all(rig, session.speak())
+    rig.timers.advance(5000)
+    [event] = rig.posted("no_input")
+    rig.wire.engine(outputs=outputs(event.event_id))
+    rig.wire.gateway(media_ms=9000, audio=CallerAudio(audio=b"\xff" * 160))
+    rig.timers.advance(5000)
+    assert len(rig.posted("no_input")) == 2
 
 
 async def test_repeated_outputs_are_said_once(rig: Any) -> None:
@@ -252,7 +270,8 @@ async def test_silence_is_counted_from_the_end_of_playout(rig: Any) -> None:
     rig.timers.advance(1)
     [event] = rig.posted("no_input")
     assert event.event_id.startswith("call-1/n")
-    rig.wire.engine(accepted=Accepted(event_id=event.event_id))
+    rig.wire.engine(outputs=outputs(event.event_id, say("n#0", "Are you there?")))
+    hear_all(rig, session.speak())
     rig.timers.advance(60_000)
     assert len(rig.posted("no_input")) == 1, "the next question arms it again"
 

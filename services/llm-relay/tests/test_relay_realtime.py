@@ -216,6 +216,11 @@ def test_a_new_session_is_configured_and_told_the_history() -> None:
     assert second["item"]["content"][0]["type"] == "output_text"
 
 
+@pytest.mark.parametrize(("named", "used"), [("cedar", "cedar"), ("heart", "marin"), ("", "marin")])
+def test_a_voice_of_another_backend_is_not_asked_for(named: str, used: str) -> None:
+    assert config.session(DialoguePlan(voice=named), MULAW_8K, MODEL)["audio"]["output"]["voice"] == used
+
+
 def test_without_tasks_there_are_no_tools() -> None:
     assert config.session(DialoguePlan(), MULAW_8K, MODEL)["tools"] == []
 

@@ -192,7 +192,11 @@ class Agent:
     def answered(self) -> None:
         """The caller took the floor with words: what he cut short is not said again."""
         self._rest.clear()
-        self._silence.arm(0)
+
+    def wait_on(self) -> None:
+        """The engine had nothing to say: the last question stands, and so does the silence that it allows."""
+        if self._question is not None:
+            self._silence.arm(self._question.output.ask.expect.no_input_ms)
 
     def resume(self) -> None:
         """What stopped the agent was no turn: say the rest, where the backend says what it is told."""

@@ -85,7 +85,7 @@ class Call:
 
     def plan_ready(self, ready: PlanReady) -> None:
         """The engine's answer; a repeated one adds nothing."""
-        self._links.engine.settled(f"{self.info.call_id}/opened")
+        self._links.engine.answered(f"{self.info.call_id}/opened")
         if self._opening is None:
             self._opening = asyncio.create_task(self._open(ready.plan), name=f"opening:{self.info.call_id}")
         if ready.error:

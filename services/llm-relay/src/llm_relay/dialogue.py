@@ -136,18 +136,20 @@ class Dialogue(Listener):
 
     def outputs(self, outputs: Outputs) -> None:
         """What the engine wants said or done."""
-        self._engine.settled(outputs.event_id)
+        self._engine.answered(outputs.event_id)
         answers = bool(self._awaited) and outputs.event_id.startswith(self._awaited)
         self._delegation.learn(outputs.outputs)
         self._agent.add(outputs.outputs, answers_caller=answers)
         if answers:
             self._response.reached(Stage.ENGINE, self._timers.now_ms())
             self._release()
+            if not outputs.outputs:
+                self._agent.wait_on()
         self._settle()
 
     def accepted(self, event_id: str) -> None:
         """The engine has an event."""
-        self._engine.settled(event_id)
+        self._engine.accepted(event_id)
 
     def _await(self, event_id: str) -> None:
         self._awaited = event_id

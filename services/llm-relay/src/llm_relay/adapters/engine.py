@@ -1,5 +1,6 @@
-"""What the relay asks of the engine: posted to its inbox, and posted again until the engine has it."""
+"""What the relay asks of the engine: posted to its inbox, and posted again until it is answered."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import Counter
@@ -21,7 +22,10 @@ UNANSWERED = Counter(
 
 RESEND_MS = 500
 """The engine accepts within this (fsa.v1.Accepted)."""
-ATTEMPTS = 12
+ANSWER_MS = 3000
+"""After that it answers within this, or the answer was lost."""
+IMPATIENCE = 12
+"""Repetitions after which an event is said in the log to be unanswered, and repeated less often."""
 
 _log = get_logger(__name__)
 
@@ -38,7 +42,11 @@ def utterance(said: Said) -> Utterance:
 
 
 class EngineLink:
-    """Of one call. An event is repeated under its own id every 500 ms until it is `settled`."""
+    """Of one call.
+
+    An event is repeated under its own id until it is answered, for as long as the call lives: often until the engine
+    says that it has it, now and then afterwards, since the answer may be lost and saved outputs come again unchanged.
+    """
 
     def __init__(
         self, bus: Bus, stamper: Stamper, timers: Timers, clock: Clock, *, call: CallInfo, route: Route
@@ -49,41 +57,59 @@ class EngineLink:
         self._clock = clock
         self._call = call
         self.route = route
-        self._open: dict[str, Cancel] = {}
+        self._open: dict[str, _Event] = {}
 
     def post(self, event_id: str, **body: Any) -> None:
         """Send one event; `body` names one body of FsaItem. An event still open is not sent twice."""
         if event_id in self._open:
             return
         item = FsaItem(event_id=event_id, occurred_at_ms=self._clock(), session_id=self._call.session_id, **body)
-        self._send(item, ATTEMPTS)
+        event = self._open[event_id] = _Event(item)
+        self._send(event)
 
-    def settled(self, event_id: str) -> None:
-        """The engine has the event."""
-        cancel = self._open.pop(event_id, None)
-        if cancel is not None:
-            cancel()
+    def accepted(self, event_id: str) -> None:
+        """The engine has the event and will answer it."""
+        event = self._open.get(event_id)
+        if event is not None:
+            event.wait_ms = ANSWER_MS
+            self._wait(event)
+
+    def answered(self, event_id: str) -> None:
+        """The engine's answer is there."""
+        event = self._open.pop(event_id, None)
+        if event is not None:
+            event.cancel()
 
     def close(self) -> None:
         """The call is over: repeat nothing more."""
-        for cancel in self._open.values():
-            cancel()
+        for event in self._open.values():
+            event.cancel()
         self._open.clear()
 
-    def _send(self, item: FsaItem, attempts: int) -> None:
-        call_id = self._call.call_id
-        item.head.CopyFrom(self._stamper.head(call_id, self.route.relay_generation, SENDER_ENGINE))
+    def _send(self, event: "_Event") -> None:
+        item = event.item
+        item.head.CopyFrom(self._stamper.head(self._call.call_id, self.route.relay_generation, SENDER_ENGINE))
         item.route.CopyFrom(self.route)
         self._bus.post(FSA_INBOX, self.route.engine_slot, FsaInbox(items=[item]).SerializeToString())
-        self._open[item.event_id] = self._timers.at(
-            self._timers.now_ms() + RESEND_MS, lambda: self._resend(item, attempts - 1)
-        )
+        self._wait(event)
 
-    def _resend(self, item: FsaItem, attempts: int) -> None:
-        if attempts <= 0:
-            del self._open[item.event_id]
-            UNANSWERED.inc()
-            _log.error("the engine does not accept an event", event_id=item.event_id, slot=self.route.engine_slot)
-            return
+    def _wait(self, event: "_Event") -> None:
+        event.cancel()
+        event.cancel = self._timers.at(self._timers.now_ms() + event.wait_ms, lambda: self._resend(event))
+
+    def _resend(self, event: "_Event") -> None:
         RESENT.inc()
-        self._send(item, attempts)
+        event.resent += 1
+        if event.resent == IMPATIENCE:
+            event.wait_ms = ANSWER_MS
+            UNANSWERED.inc()
+            _log.error("the engine does not answer an event", event_id=event.item.event_id, slot=self.route.engine_slot)
+        self._send(event)
+
+
+@dataclass(slots=True)
+class _Event:
+    item: FsaItem
+    wait_ms: int = RESEND_MS
+    resent: int = 0
+    cancel: Cancel = lambda: None

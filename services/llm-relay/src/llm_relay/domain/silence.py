@@ -24,10 +24,6 @@ class Silence:
         elif self._since_ms is None:
             self._since_ms = now_ms
 
-    def restart(self) -> None:
-        """Something happened that is not silence, such as a key press."""
-        self._since_ms = None
-
     @property
     def deadline_ms(self) -> int | None:
         """When the silence will have lasted too long; None while it is not running."""

@@ -15,6 +15,8 @@ Json = dict[str, Any]
 
 _FORMATS = {"pcm16": "audio/pcm", "mulaw": "audio/pcmu", "alaw": "audio/pcma"}
 
+VOICES = frozenset({"alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse"})
+"""Names that `session.audio.output.voice` takes; a plan may name a voice of another backend."""
 ANY_OBJECT: Json = {"type": "object", "additionalProperties": True}
 
 
@@ -46,7 +48,7 @@ def session(plan: DialoguePlan, format: Format, model: ModelSettings) -> Json:
                 "transcription": _transcription(plan, model.transcription_model),
                 "turn_detection": {"type": model.turn_detection, "create_response": True, "interrupt_response": True},
             },
-            "output": {"format": _format(format), "voice": plan.voice or model.voice},
+            "output": {"format": _format(format), "voice": plan.voice if plan.voice in VOICES else model.voice},
         },
     }
 
