@@ -76,7 +76,7 @@ class Call:
 
     async def _respond(self, clip: bytes) -> None:
         begun = time.perf_counter()
-        await self._ear.transcribe(resample(decode(clip, "mulaw"), 8000, RATE), Hints("yes_no", ("yes", "no")))
+        await self._ear.transcribe(resample(decode(clip, "mulaw"), 8000, RATE), Hints("intent"))
         self.heard_ms.append((time.perf_counter() - begun) * 1000)
         begun = time.perf_counter()
         async for _ in self._mouth.stream(ANSWER):
@@ -105,7 +105,7 @@ async def main(count: int, seconds: float) -> None:
         timer = asyncio.create_task(lateness(0.005, late))
         talking = [Call(audio, workers, ear, mouth) for _ in range(calls)]
         used = time.process_time()
-        await asyncio.gather(*(call.talk(seconds, i * 0.37) for i, call in enumerate(talking)), asyncio.sleep(3))
+        await asyncio.gather(*(call.talk(seconds, i * 0.83) for i, call in enumerate(talking)), asyncio.sleep(3))
         used = time.process_time() - used
         timer.cancel()
         row(f"event loop late, {calls} calls", late)

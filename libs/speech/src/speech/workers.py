@@ -1,9 +1,9 @@
 """Threads for the work of 1 to 600 ms that must never run on the event loop.
 
 Two lanes: *urgent* (voice activity, a millisecond each, which turn-taking waits for) has a thread of its own; *heavy*
-(synthesis before recognition) has a few, of lower scheduling priority, so that the event loop gets the processor first.
-The engines leave the interpreter's lock while they compute. Models are loaded in the heavy lane: the threads that they
-start inherit its priority.
+(synthesis before recognition) has a few, of slightly lower scheduling priority, so that the event loop gets the
+processor first. The engines leave the interpreter's lock while they compute. Models are loaded in the heavy lane: the
+threads that they start inherit its priority.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 T = TypeVar("T")
 
-_HEAVY_NICENESS = 5
+# More would starve recognition on a busy machine, and does not help the loop measurably.
+_HEAVY_NICENESS = 1
 # The longest job, a doubtful utterance on a busy machine.
 _LEAVE_S = 5.0
 

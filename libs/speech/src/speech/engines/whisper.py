@@ -6,7 +6,7 @@ import threading
 import numpy as np
 
 from speech.engines.whisper_model import BUNDLED, LONG_CONTEXT_S, Whisper
-from speech.expectation import Reading, best, expected, fits, looping, tidy, words
+from speech.expectation import CONFIDENT, Reading, best, expected, fits, looping, tidy, words
 from speech.stt import NO_HINTS, NOTHING, RATE, Hints, Recogniser, RecognitionError, Samples, Transcript
 from speech.workers import Priority, Workers
 
@@ -65,12 +65,13 @@ def _transcript(model: Whisper, audio: Samples, hints: Hints) -> Transcript:
     if not quick.readings or (quick.no_speech > _NO_SPEECH and quick.readings[0].mean < _DOUBTFUL):
         return NOTHING
     first = quick.readings[0]
-    fitting = fits(first.text, hints.kind) and not looping(first.text)
-    if first.mean >= _CERTAIN and fitting:
+    fitting = fits(first.text, hints.kind)
+    sound = not looping(first.text)
+    if first.mean >= _CERTAIN and fitting and sound:
         return _judge([first], quick.no_speech)
     phrases = model.score(encoded, expected(hints.kind, hints.phrases))
     ordered = best([first], phrases, hints.kind)
-    if ordered[0] in phrases or (first.mean >= _DOUBTFUL and fitting):
+    if ordered[0] in phrases or (sound and first.mean >= (_DOUBTFUL if fitting else CONFIDENT)):
         return _judge(ordered, quick.no_speech)
     return _second(model, audio, hints, [reading.text for reading in model.read(encoded, _READINGS).readings])
 
