@@ -246,6 +246,7 @@ class World:
     relays: dict[str, Relay] = field(default_factory=dict)
     gate: Gate = field(default_factory=Gate)
     step: Callable[[Agent, Snapshot, Event], Step] = told
+    clock: Callable[[], int] = lambda: 1_800_000_000_000
 
     async def engine(self, **settings: Any) -> EngineApp:
         """Start an engine; its slot is its number in order."""
@@ -257,7 +258,7 @@ class World:
             stop_seconds=0.5,
             **settings,
         )
-        app = build(made, self.bus, rpc.direct(self.session), clock=lambda: 1_800_000_000_000, step=self.step)
+        app = build(made, self.bus, rpc.direct(self.session), clock=self.clock, step=self.step)
         self.engines.append(app)
         await app.start()
         return app

@@ -20,6 +20,7 @@ from fsa_engine.domain.step import step as core_step
 from fsa_engine.handlers import SERVICE, InboxReader
 from fsa_engine.intents import IntentRunner
 from fsa_engine.settings import EngineSettings
+from fsa_engine.sweeping import Sweeper
 from opusagent.session.v1.session_pb2 import ROLE_ENGINE
 
 if TYPE_CHECKING:
@@ -49,9 +50,11 @@ class EngineApp(Service):
         self._facts = FactLog(bus, SERVICE, clock)
         retry = (settings.session_retry_first_seconds, settings.session_retry_longest_seconds)
         store = SessionStore(session, *retry, asyncio.sleep)
-        ports = Ports(store, RelayPost(bus), catalog, IntentRunner(self._facts, clock), step)
+        runner = IntentRunner(self._facts, clock, int(settings.tool_grace_seconds * 1000))
+        ports = Ports(store, RelayPost(bus), catalog, runner, step)
         idle = IdleLimits(settings.session_idle_seconds, settings.session_abandoned_seconds)
         self.conversations = Conversations(ports, idle)
+        self._sweeper = Sweeper(store, self.conversations, runner, settings.sweep_seconds)
         self.lease = SlotLease(
             session,
             ROLE_ENGINE,
@@ -70,6 +73,7 @@ class EngineApp(Service):
         reader = InboxReader(self.conversations, Gate(SERVICE))
         self._subscription = await self._bus.listen(FSA_INBOX, self.lease.slot, reader)
         await self.lease.mark_ready()
+        self._sweeper.start()
         self._started = True
 
     async def drain(self) -> None:
@@ -83,6 +87,7 @@ class EngineApp(Service):
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             await subscription.close()
+        await self._sweeper.stop()
         await self.conversations.stop(self._settings.stop_seconds)
         await self.catalog.stop()
         await self.lease.stop()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chassis.logging import get_logger
 from fsa_engine.conversation import Conversation, Job, Ports
 from fsa_engine.metrics import SESSIONS
+from fsa_engine.open_intents import Visit
 
 _log = get_logger(__name__)
 
@@ -30,10 +31,12 @@ class Conversations:
         self._limits = limits
         self._held: dict[str, tuple[Conversation, asyncio.Task[None]]] = {}
         self._changed = asyncio.Event()
-        self._changed = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def __contains__(self, session_id: str) -> bool:
+        return session_id in self._held
 
     @property
     def live_calls(self) -> int:
@@ -42,12 +45,19 @@ class Conversations:
 
     def submit(self, session_id: str, job: Job) -> None:
         """Give an event to its session's conversation."""
+        self._of(session_id).submit(job)
+
+    def visit(self, session_id: str, visit: Visit) -> None:
+        """Have a session's open intents settled."""
+        self._of(session_id).visit(visit)
+
+    def _of(self, session_id: str) -> Conversation:
         if session_id not in self._held:
             conversation = Conversation(session_id, self._ports, self._changed.set)
             task = asyncio.create_task(self._run(conversation), name=f"session-{session_id}")
             self._held[session_id] = (conversation, task)
             SESSIONS.set(len(self._held))
-        self._held[session_id][0].submit(job)
+        return self._held[session_id][0]
 
     async def drained(self) -> None:
         """Return once no call goes on and nothing is being worked on."""

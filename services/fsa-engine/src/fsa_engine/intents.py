@@ -61,9 +61,9 @@ class IntentRunner:
         until = self._clock() + limit_ms(payload_of(intent)) + self._grace_ms
         return marked(intent, Standing(self.process, until, number))
 
-    def over(self, intent: Intent) -> bool:
-        """Whether the latest try of an intent is certainly over."""
-        return self._clock() >= standing(intent).until_ms
+    def owns(self, intent: Intent) -> bool:
+        """Whether the latest try of an intent is this process's."""
+        return standing(intent).process == self.process
 
     def left_seconds(self, intent: Intent) -> float:
         """Return how long the latest try may still go on."""

@@ -25,6 +25,8 @@ class EngineSettings(ServiceSettings):
     session_retry_longest_seconds: float = Field(2.0, gt=0)
     tool_connect_seconds: float = Field(15.0, gt=0)
     tool_result_bytes: int = Field(256 * 1024, ge=1024)
+    tool_grace_seconds: float = Field(2.0, ge=0)
+    sweep_seconds: float = Field(60.0, ge=0)
     stop_seconds: float = Field(2.0, ge=0)
 
     @property

@@ -18,6 +18,7 @@ class SavedSession:
     undelivered: list[Output] = field(default_factory=list)
     open_intents: dict[str, pb.Intent] = field(default_factory=dict)
     audit: list[str] = field(default_factory=list)
+    business: pb.Business = field(default_factory=pb.Business)
     saves: dict[str, pb.SaveTaskRequest] = field(default_factory=dict)
 
 
@@ -32,6 +33,7 @@ class FakeSession:
         self.sessions: dict[str, SavedSession] = {}
         self.fault: Callable[[Any], None] = lambda request: None
         self.after_save: Callable[[Any], None] = lambda request: None
+        self.calls: list[pb.FindCallResponse] = []
         self.leases: dict[str, int] = {}
         self.ready: set[str] = set()
         self.draining: set[str] = set()
@@ -51,6 +53,14 @@ class FakeSession:
     async def ReleaseSlot(self, request: pb.ReleaseSlotRequest, context: Any) -> pb.ReleaseSlotResponse:  # noqa: D102
         self.ready.discard(request.holder)
         return pb.ReleaseSlotResponse()
+
+    async def ListSessions(self, request: pb.ListSessionsRequest, context: Any) -> pb.ListSessionsResponse:  # noqa: D102
+        self.fault(request)
+        views = [pb.SessionView(session_id=name, business=kept.business) for name, kept in self.sessions.items()]
+        return pb.ListSessionsResponse(sessions=reversed(views))
+
+    async def ListCalls(self, request: pb.ListCallsRequest, context: Any) -> pb.ListCallsResponse:  # noqa: D102
+        return pb.ListCallsResponse(calls=self.calls)
 
     async def LoadTask(self, request: pb.LoadTaskRequest, context: Any) -> pb.LoadTaskResponse:  # noqa: D102
         self.fault(request)
@@ -79,6 +89,8 @@ class FakeSession:
 
     def _keep(self, kept: SavedSession, request: pb.SaveTaskRequest) -> None:
         kept.version += 1
+        if request.HasField("business"):
+            kept.business = request.business
         kept.snapshot = request.snapshot
         kept.undelivered.extend(request.outputs)
         kept.audit.extend(record.record_json for record in request.audit)

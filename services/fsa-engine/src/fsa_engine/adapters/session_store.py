@@ -8,12 +8,16 @@ from chassis.retry import Backoff, Sleep
 from chassis.rpc import RpcError
 from fsa_engine.metrics import SESSION_RETRIES
 from opusagent.session.v1.session_pb2 import (
+    FindCallResponse,
+    ListCallsRequest,
+    ListSessionsRequest,
     LoadTaskRequest,
     LoadTaskResponse,
     MarkDeliveredRequest,
     MarkDeliveredResponse,
     SaveTaskRequest,
     SaveTaskResponse,
+    SessionView,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +48,14 @@ class SessionStore:
         """Take outputs out of the outbox. Raises RpcError."""
         request = MarkDeliveredRequest(session_id=session_id, output_ids=output_ids)
         return await self._insist(self._session.MarkDelivered, request)
+
+    async def sessions(self, limit: int) -> Sequence[SessionView]:
+        """Return the newest sessions. Raises RpcError."""
+        return (await self._insist(self._session.ListSessions, ListSessionsRequest(limit=limit))).sessions
+
+    async def calls(self) -> Sequence[FindCallResponse]:
+        """Return the live calls. Raises RpcError."""
+        return (await self._insist(self._session.ListCalls, ListCallsRequest())).calls
 
     async def _insist(self, method: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
         backoff = Backoff(*self._retry)
