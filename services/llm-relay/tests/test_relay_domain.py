@@ -80,6 +80,22 @@ def test_an_item_that_was_cut_takes_no_more_audio() -> None:
     assert floor.heard("i", 200, True, 0) is None
 
 
+def test_an_item_begins_when_it_is_heard_not_when_it_is_sent() -> None:
+    floor = Floor()
+    floor.media_ms = 1000
+    first, second = floor.item("1"), floor.item("2")
+    assert first is not None
+    assert second is not None
+    floor.media_ms = 1240
+    floor.heard("1", 200, False, 0)
+    floor.media_ms = 3000
+    floor.heard("1", 1900, True, 0)
+    floor.media_ms = 3220
+    floor.heard("2", 200, False, 0)
+    floor.heard("2", 400, False, 0)
+    assert (first.started_ms, second.started_ms) == (1040, 3020)
+
+
 def test_an_item_is_overdue_only_when_all_of_it_was_sent() -> None:
     floor = Floor()
     item = floor.item("i")

@@ -37,7 +37,7 @@ class Item:
     """One item of agent speech."""
 
     item_id: str
-    # Caller media position at which its first audio left.
+    # Caller media position at which it began to be heard; until then, at which its first audio left.
     started_ms: int
     response_ms: int = 0
     pieces: list[Piece] = field(default_factory=list)
@@ -137,6 +137,8 @@ class Floor:
         item = self._items.get(item_id)
         if item is None:
             return None
+        if heard_ms and not item.heard_ms:
+            item.started_ms = max(0, self.media_ms - heard_ms)
         item.heard_ms = max(item.heard_ms, heard_ms)
         item.touched_ms = now_ms
         item.cut = item.cut or flushed
