@@ -154,6 +154,20 @@ async def test_noise_that_stopped_the_agent_lets_it_say_the_rest(rig: Any) -> No
     assert rig.posted("utterance") == []
 
 
+async def test_what_was_cut_before_it_was_heard_keeps_its_order(rig: Any) -> None:
+    session = await rig.open(say("o#0", "One moment."), say("o#1", "It is booked."), ask("o#2", "Anything else?"))
+    items = [session.speak(), session.speak(), session.speak()]
+    session.listener.caller_started(500)
+    session.listener.caller_interrupts()
+    for item in items:
+        rig.wire.gateway(heard=Heard(item_id=item, heard_ms=0, ended=True, flushed=True))
+    session.listener.caller_stopped(900)
+    session.listener.caller_unclear()
+    session.speak()
+    session.speak()
+    assert session.texts[3:] == ["One moment.", "It is booked.", "Anything else?"]
+
+
 async def test_a_backchannel_is_no_turn_while_the_agent_speaks(rig: Any) -> None:
     session = await rig.open(say("o#0", "A long story."))
     item = session.speak()

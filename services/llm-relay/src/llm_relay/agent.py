@@ -5,6 +5,7 @@ the engine to the caller's latest words is outstanding. The output that ends the
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from audio.transcode import Transcoder
 from llm_relay.backends.port import Capabilities, Manner, ModelSession, Part
@@ -213,7 +214,7 @@ class Agent:
             self._over(item)
         self.resume()
         if self._outputs.empty and self._question is not None:
-            self._outputs.put_back([Line(self._question.output, words(self._question.output))])
+            self._outputs.put_back([replace(self._question, text=words(self._question.output))])
 
     def give_up(self, reason: str) -> None:
         """There is nobody who could speak any more: end the call."""

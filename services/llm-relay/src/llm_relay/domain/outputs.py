@@ -6,6 +6,7 @@ anything was heard waits again. A question or a filler that has not been said is
 answered something newer: it is out of date; results are not, and are kept.
 """
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ class Line:
 
     output: Output
     text: str
+    # Its place among all outputs of the call.
+    place: int
 
 
 @dataclass(slots=True)
@@ -80,7 +83,7 @@ class Delivery:
         for line in self.lines:
             text, heard = _without(line.text, heard)
             if text:
-                rest.append(Line(line.output, text))
+                rest.append(Line(line.output, text, line.place))
         return rest
 
 
@@ -103,6 +106,7 @@ class Outputs:
         self._deliveries: dict[str, Delivery] = {}
         self._by_item: dict[str, Delivery] = {}
         self._seen: set[str] = set()
+        self._places = itertools.count()
         self._count = 0
 
     @property
@@ -128,7 +132,7 @@ class Outputs:
         dropped = self._drop(_PERISHABLE) if asks or (says and answers_caller) else []
         if asks:
             dropped += self._drop(_CLOSING)
-        self._waiting.extend(Line(output, words(output)) for output in news)
+        self._waiting.extend(Line(output, words(output), next(self._places)) for output in news)
         return dropped
 
     def _drop(self, kinds: frozenset[str]) -> list[str]:
@@ -168,8 +172,8 @@ class Outputs:
         return delivery
 
     def put_back(self, lines: Sequence[Line]) -> None:
-        """Say these again, before everything else."""
-        self._waiting.extendleft(reversed(lines))
+        """Say these again, each at its place among what waits: deliveries are cut in any order."""
+        self._waiting = deque(sorted([*lines, *self._waiting], key=lambda line: line.place))
 
     def item_begun(self, delivery_id: str, item_id: str) -> None:
         """An item of speech carries this delivery."""
