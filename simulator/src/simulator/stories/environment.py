@@ -44,4 +44,5 @@ class StoryEnvironment:
     record: Path | None = None
     on_entry: Callable[[TimelineEntry], None] = lambda _: None
     clock: Clock = field(default_factory=RealClock)
-    caller_number: str = field(default_factory=fresh_number)
+    # E.164; empty = a fresh one for each story, so that no earlier call is known to the agent.
+    caller_number: str = ""

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chassis.logging import get_logger
 from simulator.caller import Caller, NotHeardError, Reply
 from simulator.caller.words import matches
 from simulator.legs import CallFailedError
 from simulator.stories import lines
-from simulator.stories.environment import StoryEnvironment
+from simulator.stories.environment import StoryEnvironment, fresh_number
 from simulator.stories.report import StoryReport
 from simulator.stories.stage import Stage
 
@@ -226,6 +226,7 @@ async def run_story(name: str, protocol: str, environment: StoryEnvironment) -> 
         raise ValueError(f"no protocol {protocol!r}: there are twilio and audiocodes")
     story = STORIES[name]
     report = StoryReport(name, protocol)
+    environment = replace(environment, caller_number=environment.caller_number or fresh_number())
     async with Stage(report, environment) as stage:
         try:
             await story.play(stage)
