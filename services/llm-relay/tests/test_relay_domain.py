@@ -179,6 +179,18 @@ def test_the_rest_of_a_cut_delivery_leaves_out_what_was_heard() -> None:
     assert [line.text for line in delivery.rest] == ["Three four.", "Five?"]
 
 
+def test_a_question_that_was_cut_is_not_put_back_after_a_newer_one() -> None:
+    outputs = Outputs(1)
+    outputs.add([output("1", "ask", "When?"), output("2", "result", "Paid.")], answers_caller=False)
+    old, paid = outputs.take(merge=False), outputs.take(merge=False)
+    assert old is not None
+    assert paid is not None
+    outputs.add([output("3", "ask", "Where?")], answers_caller=True)
+    assert outputs.put_back(old.lines) == ["1"]
+    assert outputs.put_back(paid.lines) == []
+    assert take_texts(outputs) == ["Paid.", "Where?"]
+
+
 KINDS = st.sampled_from(["ask", "progress", "result", "verbatim", "steer"])
 
 

@@ -171,7 +171,7 @@ class Agent:
         if delivery is None:
             return
         if delivery.cut and not delivery.heard:
-            self._outputs.put_back(delivery.lines)
+            self._transcript.delivered(self._outputs.put_back(delivery.lines))
             return
         self._transcript.delivered(delivery.output_ids)
         if delivery.cut:

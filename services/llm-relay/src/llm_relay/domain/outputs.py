@@ -6,7 +6,6 @@ anything was heard waits again. A question or a filler that has not been said is
 answered something newer: it is out of date; results are not, and are kept.
 """
 
-import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -106,7 +105,9 @@ class Outputs:
         self._deliveries: dict[str, Delivery] = {}
         self._by_item: dict[str, Delivery] = {}
         self._seen: set[str] = set()
-        self._places = itertools.count()
+        self._next_place = 0
+        # Perishable outputs before this place are out of date.
+        self._fresh_from = 0
         self._count = 0
 
     @property
@@ -129,10 +130,16 @@ class Outputs:
         self._seen.update(one.output_id for one in news)
         asks = any(kind(output) == "ask" for output in news)
         says = any(words(output) and kind(output) != "steer" for output in news)
-        dropped = self._drop(_PERISHABLE) if asks or (says and answers_caller) else []
+        dropped: list[str] = []
+        if asks or (says and answers_caller):
+            dropped = self._drop(_PERISHABLE)
+            self._fresh_from = self._next_place
         if asks:
             dropped += self._drop(_CLOSING)
-        self._waiting.extend(Line(output, words(output), next(self._places)) for output in news)
+        self._waiting.extend(
+            Line(output, words(output), place) for place, output in enumerate(news, start=self._next_place)
+        )
+        self._next_place += len(news)
         return dropped
 
     def _drop(self, kinds: frozenset[str]) -> list[str]:
@@ -171,9 +178,14 @@ class Outputs:
         self._deliveries[delivery.delivery_id] = delivery
         return delivery
 
-    def put_back(self, lines: Sequence[Line]) -> None:
-        """Say these again, each at its place among what waits: deliveries are cut in any order."""
-        self._waiting = deque(sorted([*lines, *self._waiting], key=lambda line: line.place))
+    def put_back(self, lines: Sequence[Line]) -> list[str]:
+        """Say these again, each at its place among what waits: deliveries are cut in any order.
+
+        Returns the ids of those that are out of date by now and are not said again.
+        """
+        fresh = [line for line in lines if line.place >= self._fresh_from or kind(line.output) not in _PERISHABLE]
+        self._waiting = deque(sorted([*fresh, *self._waiting], key=lambda line: line.place))
+        return [line.output.output_id for line in lines if line not in fresh]
 
     def item_begun(self, delivery_id: str, item_id: str) -> None:
         """An item of speech carries this delivery."""
