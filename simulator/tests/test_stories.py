@@ -111,7 +111,7 @@ class Clinic:
         info = CallInfo(caller=CALLER, resumed=resumed)
         self.record(sid, call_started=events.CallStarted(call=info, provider_call_id=sid))
         await line.says(WELCOME if resumed else GREETING)
-        while (said := await line.hears()) != "No, thank you.":
+        while (said := await line.hears()) != lines.NO:
             await self.answer(line, said, sid)
         await line.says(GOODBYE)
         self.saved = False
@@ -124,10 +124,10 @@ class Clinic:
         self.record(sid, turn_taken=events.TurnTaken(speaker=events.SPEAKER_CALLER, text=said))
         if said == lines.WANT_BOOKING:
             await line.says(TIME)
-        elif said in ("Ten a.m., please.", "Continue, please."):
+        elif said in (lines.TEN, lines.CONTINUE):
             self.saved = True
             await line.says(CONFIRM)
-        elif said == "Yes, please.":
+        elif said == lines.YES:
             count = {"books twice": 2, "books nothing": 0}.get(next(iter(self.faults), ""), 1)
             for index in range(count):
                 row = {"date": "2026-11-23", "time": "10:00", "caller": CALLER, "status": "booked"}
@@ -208,7 +208,7 @@ async def test_a_story_passes_where_every_promise_is_kept() -> None:
     assert broken(report) == []
     assert report.ok
     assert live == report.timeline
-    assert [entry.text for entry in live if entry.kind == "recognised"][:2] == [lines.WANT_BOOKING, "Ten a.m., please."]
+    assert [entry.text for entry in live if entry.kind == "recognised"][:2] == [lines.WANT_BOOKING, lines.TEN]
     assert WELCOME in [entry.text for entry in live if entry.kind == "heard"]
     assert len(report.response_ms) == 5
     assert all(0 <= response < 1000 for response in report.response_ms)

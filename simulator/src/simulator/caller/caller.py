@@ -90,10 +90,13 @@ class Caller:
         """
         return await self.converses((), until=pattern, timeout=timeout)
 
-    async def converses(self, replies: Sequence[Reply], until: str, timeout: float) -> Heard:
+    async def converses(
+        self, replies: Sequence[Reply], until: str, timeout: float, after: Heard | None = None
+    ) -> Heard:
         """Answer what the agent says with the first reply that fits, until it matches `until`, which is not answered.
 
-        What he says in several turns is taken together, and answered when he has come to an end.
+        What he says in several turns is taken together, and answered when he has come to an end. `after`: a turn that
+        was heard already, and is answered first.
 
         Raises:
             NotHeardError: it did not come in time, or the leg ended.
@@ -103,7 +106,7 @@ class Caller:
         unanswered: list[Heard] = []
         while True:
             try:
-                heard = await self.hears(deadline - self.leg.clock.now())
+                heard, after = after or await self.hears(deadline - self.leg.clock.now()), None
             except NotHeardError as error:
                 raise NotHeardError(until, everything, error.why) from None
             everything.append(heard)

@@ -5,6 +5,11 @@ from simulator.caller.replies import first_time_offered
 
 WANT_BOOKING = "I'd like to book an appointment for tomorrow."
 WANT_MESSAGE = "I want to leave a message for the nurse."
+TEN = "Ten a.m. please."
+THREE = "Three p.m. please."
+YES = "Yes please."
+NO = "No thank you."
+CONTINUE = "Continue please."
 MESSAGE = "Please tell her that my knee hurts again."
 
 GREETING = "*how can I help you"
@@ -28,10 +33,14 @@ SMS_TWO = (
 
 # The clinic is closed at weekends, where "tomorrow" may fall.
 _DAY = (
-    Reply("*closed at the weekend|which *weekday", "Next Monday, please."),
-    Reply("nothing *free", "Next Tuesday, please."),
+    Reply("*closed at the weekend|which *weekday", "Next Monday please."),
+    Reply("nothing *free", "Next Tuesday please."),
     Reply("which *day would you like", "Tomorrow."),
     Reply("or cancel an appointment", "Book an appointment."),
+)
+_MESSAGE = (
+    Reply("shall I *pass it on", "Yes please, pass it on."),
+    Reply(f"{ASKS_MESSAGE}|what is your message", MESSAGE),
 )
 
 
@@ -40,21 +49,21 @@ def getting_to_the_time(wish: str = WANT_BOOKING) -> tuple[Reply, ...]:
     return (*_DAY, Reply(f"{GREETING}|what would you like to *do", wish))
 
 
-def getting_to_the_confirmation(time: str = "Ten a.m., please.") -> tuple[Reply, ...]:
+def getting_to_the_confirmation(time: str = TEN) -> tuple[Reply, ...]:
     """Until the agent asks whether to book."""
     return (
         Reply("could *offer", first_time_offered),
         Reply(f"{ASKS_TIME}|what time", time),
         *getting_to_the_time(),
-        Reply("continue or start over", "Continue, please."),
+        Reply("continue or start over", CONTINUE),
     )
 
 
-def finishing(time: str = "Ten a.m., please.") -> tuple[Reply, ...]:
-    """Until nothing is left to do."""
-    return (
-        Reply("shall I pass it on", "Yes, please pass it on."),
-        Reply(f"{ASKS_MESSAGE}|what is your message", MESSAGE),
-        Reply(f"{ASKS_CONFIRMATION}|please say yes or no", "Yes, please."),
-        *getting_to_the_confirmation(time),
-    )
+def finishing(time: str = TEN) -> tuple[Reply, ...]:
+    """Until the appointment is booked."""
+    return (*_MESSAGE, Reply(f"{ASKS_CONFIRMATION}|please say yes or no", YES), *getting_to_the_confirmation(time))
+
+
+def taking_leave() -> tuple[Reply, ...]:
+    """Until goodbye: nothing new is asked for."""
+    return (*_MESSAGE, Reply(f"{ANYTHING_ELSE}|what can I *do for you|still *there|{GREETING}", NO))

@@ -54,11 +54,11 @@ async def start_over(stage: Stage) -> None:
     await _one_text(stage, lines.SMS)
     caller = await stage.ring()
     await _welcomed(stage, caller)
-    await caller.says("Start over, please.")
+    await caller.says("Start over please.")
     await caller.converses((), until=f"{lines.ASKS_DAY}|{lines.GREETING}", timeout=ANSWER_S)
     stage.check("the agent asks anew", True)
-    await caller.says("Tomorrow, please." if matches(caller.heard[-1].text, lines.ASKS_DAY) else lines.WANT_BOOKING)
-    await _finish(stage, caller, "Three p.m., please.")
+    await caller.says("Tomorrow please." if matches(caller.heard[-1].text, lines.ASKS_DAY) else lines.WANT_BOOKING)
+    await _finish(stage, caller, lines.THREE)
     await stage.texts_are(1)
     rows = await stage.bookings_are(1)
     times = [row.get("time", "") for row in rows]
@@ -121,7 +121,7 @@ async def socket_lost(stage: Stage) -> None:
     stage.check("telephony reconnects within the grace period", back)
     heard_before = len(caller.heard)
     await stage.environment.clock.sleep(1.0)
-    await caller.says("Ten a.m., please.")
+    await caller.says(lines.TEN)
     await _finish(stage, caller)
     anew = [turn.text for turn in caller.heard[heard_before:] if matches(turn.text, _GREETED)]
     stage.check("the call goes on in the same state", not anew, " ".join(anew))
@@ -144,7 +144,7 @@ async def _asked_for_time(stage: Stage, *, withheld: bool = False) -> Caller:
 async def _break_off(stage: Stage, *, withheld: bool = False) -> None:
     """Until the booking waits for the caller's yes; then the leg drops."""
     caller = await _asked_for_time(stage, withheld=withheld)
-    await caller.says("Ten a.m., please.")
+    await caller.says(lines.TEN)
     replies = lines.getting_to_the_confirmation()
     await caller.converses(replies, until=lines.ASKS_CONFIRMATION, timeout=TASK_S)
     stage.check("the agent asks to confirm", True)
@@ -166,17 +166,15 @@ async def _welcomed(stage: Stage, caller: Caller) -> None:
 
 async def _resume(stage: Stage, caller: Caller) -> None:
     await _welcomed(stage, caller)
-    await caller.says("Continue, please.")
+    await caller.says(lines.CONTINUE)
     await _finish(stage, caller)
 
 
-async def _finish(stage: Stage, caller: Caller, when: str = "Ten a.m., please.") -> None:
-    """Answer what is asked until nothing is left, and say goodbye."""
-    await caller.converses(lines.finishing(when), until=lines.ANYTHING_ELSE, timeout=TASK_S)
-    booked = any(matches(turn.text, lines.BOOKED) for turn in caller.heard)
-    stage.check("the agent says that it is booked", booked)
-    await caller.says("No, thank you.")
-    await caller.converses([_again("No, thank you.")], until=lines.GOODBYE, timeout=ANSWER_S)
+async def _finish(stage: Stage, caller: Caller, when: str = lines.TEN) -> None:
+    """Answer what is asked until the appointment is booked and nothing is left, and take leave."""
+    booked = await caller.converses(lines.finishing(when), until=lines.BOOKED, timeout=TASK_S)
+    stage.check("the agent says that it is booked", True)
+    await caller.converses(lines.taking_leave(), until=lines.GOODBYE, timeout=TASK_S, after=booked)
     stage.check("the agent says goodbye", True)
     await stage.agent_hangs_up(caller)
 
