@@ -128,6 +128,19 @@ async def test_watching_from_the_start_and_from_now(peers) -> None:
     await from_now.aclose()
 
 
+async def test_reading_until_the_end_ends_there(peers) -> None:
+    async with asyncio.timeout(SECONDS):
+        for number in range(500):
+            await peers.near.append(CALL_EVENTS, peers.key(str(number)), b"%d" % number)
+        found = []
+        async for record in peers.far.read(CALL_EVENTS, from_start=True, until_end=True):
+            if peers.mine(record.key):
+                found.append(int(record.value))
+                await peers.near.append(CALL_EVENTS, peers.key("later"), b"-1")
+        assert sorted(found) == list(range(500))
+        assert [record async for record in peers.far.read(CALL_EVENTS, from_start=False, until_end=True)] == []
+
+
 async def test_a_stopped_bus_takes_nothing(peers) -> None:
     await peers.near.stop()
     with pytest.raises(BusError):

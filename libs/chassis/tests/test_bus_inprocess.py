@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from chassis.bus import CALL_EVENTS, NOTIFY_OUTBOX, RELAY_INBOX, BusError, Record
 from chassis.bus_inprocess import Faults, InProcessBus
+from chassis.bus_inprocess.sqlite_log import read_file
 from chassis.bus_records import join
 from opusagent.media.v1.inbox_pb2 import RelayInbox, RelayItem
 
@@ -176,3 +177,25 @@ async def test_posts_that_nobody_hears_are_counted() -> None:
     await asyncio.sleep(0)
     await bus.stop()
     assert unheard() == before + 1
+
+
+async def test_a_log_file_is_read_while_it_is_written_and_stays_as_it_is(tmp_path: Path) -> None:
+    bus = InProcessBus(tmp_path)
+    await bus.start()
+    for key in ("a", "b", "a"):
+        await bus.append(CALL_EVENTS, key, key.encode(), (("h", b"1"),))
+    await bus.append(NOTIFY_OUTBOX, "a", b"not this")
+    file = tmp_path / "log.sqlite"
+    assert [record.value for record in read_file(file, CALL_EVENTS)] == [b"a", b"b", b"a"]
+    assert read_file(file, CALL_EVENTS, "b") == [Record(CALL_EVENTS, "b", b"b", (("h", b"1"),))]
+    await bus.stop()
+    assert [record.value for record in read_file(file, CALL_EVENTS, "a")] == [b"a", b"a"]
+
+
+def test_what_is_no_log_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BusError, match="cannot read"):
+        read_file(tmp_path / "none.sqlite", CALL_EVENTS)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "log.sqlite").write_bytes(b"garbage" * 1000)
+    with pytest.raises(BusError, match="not a database"):
+        read_file(tmp_path / "log.sqlite", CALL_EVENTS)

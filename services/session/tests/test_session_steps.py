@@ -149,6 +149,9 @@ async def test_watching_replays_the_log_and_follows_it(world):
     await world.hang_up(opened)
     assert (await following).event.WhichOneof("fact") == "call_ended"
     await stream.aclose()
+    until_now = api.WatchEventsRequest(session_id=session_id, from_start=True, until_now=True)
+    kinds = [answer.event.WhichOneof("fact") async for answer in client.WatchEvents(until_now)]
+    assert kinds == ["turn_taken", "call_ended"]
 
 
 @settings(max_examples=40, deadline=None)

@@ -101,5 +101,8 @@ class Bus(ABC):
         """
 
     @abstractmethod
-    def read(self, topic: str, *, from_start: bool) -> AsyncIterator[Record]:
-        """Read a log topic without a group, for watching: from its start or from now, without an end."""
+    def read(self, topic: str, *, from_start: bool, until_end: bool = False) -> AsyncIterator[Record]:
+        """Read a log topic without a group, for watching: from its start or from now.
+
+        Without an end, or with `until_end` as far as the topic reaches when the reading begins.
+        """

@@ -122,7 +122,7 @@ class PostBox(Bus):
         raise NotImplementedError("the relay follows no log")
 
     @override
-    def read(self, topic: str, *, from_start: bool) -> AsyncIterator[Record]:
+    def read(self, topic: str, *, from_start: bool, until_end: bool = False) -> AsyncIterator[Record]:
         raise NotImplementedError("the relay reads no log")
 
 

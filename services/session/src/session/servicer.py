@@ -104,7 +104,7 @@ class Servicer(SessionServiceServicer):
         self, request: api.WatchEventsRequest, context: Any
     ) -> AsyncIterator[api.WatchEventsResponse]:
         """Stream facts as they are recorded."""
-        records = cast("Any", self._bus.read(CALL_EVENTS, from_start=request.from_start))
+        records = cast("Any", self._bus.read(CALL_EVENTS, from_start=request.from_start, until_end=request.until_now))
         async with aclosing(records):
             async for record in records:
                 event = unknown.parse(CallEvent, record.value, "session")

@@ -99,12 +99,13 @@ class LogBus(Bus):
         self._members.append(member)
         return member
 
-    def read(self, topic: str, *, from_start: bool) -> AsyncIterator[Record]:
+    def read(self, topic: str, *, from_start: bool, until_end: bool = False) -> AsyncIterator[Record]:
         """Read without a group."""
-        return self._read(topic, 0 if from_start else len(self.records))
+        end = len(self.records)
+        return self._read(topic, 0 if from_start else end, end if until_end else None)
 
-    async def _read(self, topic: str, at: int) -> AsyncIterator[Record]:
-        while True:
+    async def _read(self, topic: str, at: int, end: int | None) -> AsyncIterator[Record]:
+        while end is None or at < end:
             record = await self.next(at)
             at += 1
             if record.topic == topic:
@@ -206,9 +207,9 @@ class MortalBus(Bus):
 
         return await self._bus.follow(topic, group, handle)
 
-    def read(self, topic: str, *, from_start: bool) -> AsyncIterator[Record]:
+    def read(self, topic: str, *, from_start: bool, until_end: bool = False) -> AsyncIterator[Record]:
         """Read."""
-        return self._bus.read(topic, from_start=from_start)
+        return self._bus.read(topic, from_start=from_start, until_end=until_end)
 
 
 class MortalStore(Store):

@@ -83,15 +83,20 @@ class InProcessBus(Bus):
         return await followers.join(handler)
 
     @override
-    def read(self, topic: str, *, from_start: bool) -> AsyncIterator[Record]:
-        return self._read(topic, 0 if from_start else self._store.end())
+    def read(self, topic: str, *, from_start: bool, until_end: bool = False) -> AsyncIterator[Record]:
+        end = self._store.end()
+        return self._read(topic, 0 if from_start else end, end if until_end else None)
 
-    async def _read(self, topic: str, after: int) -> AsyncIterator[Record]:
-        while True:
+    async def _read(self, topic: str, after: int, end: int | None) -> AsyncIterator[Record]:
+        while end is None or after < end:
             grown = self._store.grown(topic)
             page = await self._store.read(topic, after, PAGE)
             if not page:
+                if end is not None:
+                    return
                 await grown.wait()
             for offset, record in page:
+                if end is not None and offset > end:
+                    return
                 yield record
                 after = offset

@@ -5,6 +5,7 @@ import json
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ _INSERT = "INSERT INTO log (topic, key, value, headers, appended_at_ms) VALUES (
 _COMMIT = "INSERT OR REPLACE INTO position VALUES (?, ?, ?)"
 _READ = 'SELECT "offset", key, value, headers FROM log WHERE topic = ? AND "offset" > ? ORDER BY "offset" LIMIT ?'
 _POSITION = 'SELECT "offset" FROM position WHERE topic = ? AND consumer_group = ?'
+_READ_ALL = 'SELECT key, value, headers FROM log WHERE topic = ? ORDER BY "offset"'
+_READ_KEY = 'SELECT key, value, headers FROM log WHERE topic = ? AND key = ? ORDER BY "offset"'
 _END = "SELECT seq FROM sqlite_sequence WHERE name = 'log'"
 
 _Write = tuple[str, tuple[Any, ...], "asyncio.Future[None] | None"]
@@ -159,6 +162,20 @@ class SqliteLog(LogStore):
     async def committed(self, topic: str, group: str) -> int:
         rows = await self._run(self._fetch, _POSITION, (topic, group))
         return rows[0][0] if rows else 0
+
+
+def read_file(path: Path, topic: str, key: str = "") -> list[Record]:
+    """Read a topic (of one key, or of all) from a log file that another process may be writing; changes nothing.
+
+    Raises:
+        BusError: the file cannot be read or is no log.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)) as database:
+            rows = database.execute(_READ_KEY if key else _READ_ALL, (topic, key) if key else (topic,)).fetchall()
+    except sqlite3.Error as error:
+        raise BusError(f"cannot read {path}: {error}") from error
+    return [Record(topic, found, value, _unpack(headers)) for found, value, headers in rows]
 
 
 def _now_ms() -> int:

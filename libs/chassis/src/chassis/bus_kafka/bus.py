@@ -166,21 +166,27 @@ class KafkaBus(Bus):
         reader.begin()
 
     @override
-    def read(self, topic: str, *, from_start: bool) -> AsyncIterator[Record]:
-        return self._read(topic, from_start)
+    def read(self, topic: str, *, from_start: bool, until_end: bool = False) -> AsyncIterator[Record]:
+        return self._read(topic, from_start, until_end)
 
-    async def _read(self, topic: str, from_start: bool) -> AsyncIterator[Record]:
+    async def _read(self, topic: str, from_start: bool, until_end: bool) -> AsyncIterator[Record]:
         positions: dict[TopicPartition, int] = {}
+        ends: dict[TopicPartition, int] | None = None
         backoff = Backoff()
         while True:
             consumer = self._connection.reader()
             try:
                 await self._position(consumer, topic, from_start, positions)
-                while True:
+                if until_end and ends is None:
+                    ends = await consumer.end_offsets(list(positions))
+                while ends is None or any(positions[partition] < end for partition, end in ends.items()):
                     record = await consumer.getone()
-                    positions[TopicPartition(topic, record.partition)] = record.offset + 1
+                    partition = TopicPartition(topic, record.partition)
+                    positions[partition] = record.offset + 1
                     backoff.reset()
-                    yield Record(topic, (record.key or b"").decode(), record.value, record.headers)
+                    if ends is None or record.offset < ends[partition]:
+                        yield Record(topic, (record.key or b"").decode(), record.value, record.headers)
+                return
             except _TROUBLE as error:
                 _log.warning("a watcher of the log broke off, opening it again", topic=topic, error=repr(error))
             finally:

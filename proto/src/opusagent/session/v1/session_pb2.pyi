@@ -362,12 +362,14 @@ class ClaimCommandResponse(_message.Message):
     def __init__(self, standing: _Optional[_Union[CommandStanding, str]] = ..., hold_ms: _Optional[int] = ...) -> None: ...
 
 class WatchEventsRequest(_message.Message):
-    __slots__ = ("session_id", "from_start")
+    __slots__ = ("session_id", "from_start", "until_now")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     FROM_START_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_NOW_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     from_start: bool
-    def __init__(self, session_id: _Optional[str] = ..., from_start: _Optional[bool] = ...) -> None: ...
+    until_now: bool
+    def __init__(self, session_id: _Optional[str] = ..., from_start: _Optional[bool] = ..., until_now: _Optional[bool] = ...) -> None: ...
 
 class WatchEventsResponse(_message.Message):
     __slots__ = ("event",)

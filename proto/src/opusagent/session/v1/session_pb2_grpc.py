@@ -201,7 +201,8 @@ class SessionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchEvents(self, request, context):
-        """Facts as they are recorded, from now on (or from the start of the log), of one session or of all.
+        """Facts as they are recorded, from now on (or from the start of the log, or only until its end), of one session or
+        of all.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

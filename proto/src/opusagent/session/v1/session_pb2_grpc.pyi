@@ -59,7 +59,9 @@ class SessionServiceStub:
     ClaimCommand: _grpc.UnaryUnaryMultiCallable[_session_pb2.ClaimCommandRequest, _session_pb2.ClaimCommandResponse]
     """Asks leave to carry out a command of notify-outbox; before every attempt, so that none is made unknown."""
     WatchEvents: _grpc.UnaryStreamMultiCallable[_session_pb2.WatchEventsRequest, _session_pb2.WatchEventsResponse]
-    """Facts as they are recorded, from now on (or from the start of the log), of one session or of all."""
+    """Facts as they are recorded, from now on (or from the start of the log, or only until its end), of one session or
+    of all.
+    """
 
 @_typing.type_check_only
 class SessionServiceAsyncStub(SessionServiceStub):
@@ -92,7 +94,9 @@ class SessionServiceAsyncStub(SessionServiceStub):
     ClaimCommand: _aio.UnaryUnaryMultiCallable[_session_pb2.ClaimCommandRequest, _session_pb2.ClaimCommandResponse]  # type: ignore[assignment]
     """Asks leave to carry out a command of notify-outbox; before every attempt, so that none is made unknown."""
     WatchEvents: _aio.UnaryStreamMultiCallable[_session_pb2.WatchEventsRequest, _session_pb2.WatchEventsResponse]  # type: ignore[assignment]
-    """Facts as they are recorded, from now on (or from the start of the log), of one session or of all."""
+    """Facts as they are recorded, from now on (or from the start of the log, or only until its end), of one session or
+    of all.
+    """
 
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Errors: NOT_FOUND (no such session or call), ABORTED (version or generation is not the expected one: load again),
@@ -206,6 +210,8 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_pb2.WatchEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_session_pb2.WatchEventsResponse], _abc.AsyncIterator[_session_pb2.WatchEventsResponse]]:
-        """Facts as they are recorded, from now on (or from the start of the log), of one session or of all."""
+        """Facts as they are recorded, from now on (or from the start of the log, or only until its end), of one session or
+        of all.
+        """
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
