@@ -213,13 +213,13 @@ def _handoff(turn: Turn, task: TaskInstance, state: Handoff) -> bool:
 
 
 def _done(turn: Turn, task: TaskInstance, state: Done) -> bool:
-    turn.say(Result(turn.text(task, state.text)), task.task_id)
+    turn.say(Result(turn.text(task, state.text or "")), task.task_id)
     close(turn, task, "done")
     return False
 
 
 def _failing(turn: Turn, task: TaskInstance, state: Failing) -> bool:
-    fail(turn, task, turn.text(task, state.text), state.reason)
+    fail(turn, task, turn.text(task, state.text or ""), state.reason)
     return False
 
 

@@ -31,6 +31,10 @@ CONTEXT = {
     "call": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
     "result": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
     "attempts": cel.Type.INT,
+    "context": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
+    "confirmed": cel.Type.Map(cel.Type.STRING, cel.Type.BOOL),
+    "memory": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
+    "proposal": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
 }
 """Names that every rule knows beside the slots."""
 
@@ -121,6 +125,10 @@ class Rules:
             "attempts": 0,
             "result": {},
             "call": {},
+            "context": {},
+            "confirmed": {},
+            "memory": {},
+            "proposal": {},
             **context,
             **typed,
             "slots": dict(slots),

@@ -21,9 +21,10 @@ class Closing(Part):
 
 
 class ResumePolicy(Part):
-    """How long unfinished business can be resumed."""
+    """How long unfinished business can be resumed. `identify`: the task that comes before any word of it is said."""
 
     ttl_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 24
+    identify: Name | None = None
 
 
 class SmsText(Part):
@@ -47,6 +48,45 @@ class Escalation(Part):
     target: Annotated[str, Field(pattern=r"^((tel|sips?):.+)?$")] = ""
     text: Text = "Let me put you through to a colleague."
     unavailable: Text = "I'm sorry, none of my colleagues can take your call right now."
+    busy: Text = "I'm sorry, my colleagues are all on the telephone."
+    no_answer: Text = "I'm sorry, nobody took the call."
+
+
+class Knowledge(Part):
+    """A plain fact, told to who asks for it in words like the examples; the task in hand goes on afterwards."""
+
+    examples: Annotated[tuple[str, ...], Field(min_length=1)]
+    answer: Text
+
+
+class Fact(Part):
+    """What may be known of the conversation: declared here, written by effects, states and tools.
+
+    `ttl_minutes`: how long it holds. `confidence`: below which it counts as unknown. `remember`: kept for the caller's
+    next calls, as long as `memory` says. `sensitive`: as of a slot.
+    """
+
+    type: Literal["text", "integer", "decimal", "date", "time", "yes_no"] = "text"
+    description: str = ""
+    ttl_minutes: Annotated[float, Field(gt=0, le=60 * 24 * 366)] | None = None
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0
+    remember: bool = False
+    sensitive: bool = False
+
+
+class Memory(Part):
+    """What is kept of a caller from call to call: facts marked `remember` and how tasks came out, for so long."""
+
+    retention_days: Annotated[float, Field(ge=0, le=3660)] = 0
+    history: Annotated[int, Field(ge=0, le=100)] = 10
+
+
+class Reasoning(Part):
+    """The language model behind `reason` states. `keep`: whether what it thought stays in session and audit."""
+
+    model: str = ""
+    budget_ms: Annotated[int, Field(ge=50, le=60_000)] = 2000
+    keep: bool = True
 
 
 class Server(Part):
@@ -108,6 +148,11 @@ class Texts(Part):
     too_many_retries: Text = "I'm sorry, I couldn't understand you well enough to finish this."
     silent_goodbye: Text = "I can't hear you, so I'll hang up now. Goodbye."
     say_yes_or_no: Text = "Please say yes or no."
+    verify: Text = "I have {value}. Is that right?"
+    echo: Text = "{value}."
+    key_it_in: Text = "Please key it in on your telephone."
+    waits: Text = "I'll do that right after {tasks}."
+    identify_first: Text = "Welcome back! Before we go on, I have to make sure that it is you."
 
 
 class Agent(Part):
@@ -131,7 +176,14 @@ class Agent(Part):
     limits: Limits = Limits()
     escalation: Escalation = Escalation()
     texts: Texts = Texts()
+    speech: Literal["free", "gated"] = "free"
+    matching: Literal["lexical", "embedding"] = "lexical"
     none: tuple[str, ...] = ()
+    intents: dict[Name, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    knowledge: dict[Name, Knowledge] = Field(default_factory=dict)
+    context: dict[Name, Fact] = Field(default_factory=dict)
+    memory: Memory = Memory()
+    reasoning: Reasoning = Reasoning()
     servers: dict[Name, Server] = Field(default_factory=dict)
     tools: dict[Name, ToolRef] = Field(default_factory=dict)
     tasks: Annotated[dict[Name, Task], Field(min_length=1)]
@@ -153,7 +205,9 @@ class Agent(Part):
     @cached_property
     def definition_hash(self) -> str:
         """SHA-256 of the definition's canonical JSON, hexadecimal."""
-        canonical = orjson.dumps(self.model_dump(mode="json", by_alias=True), option=orjson.OPT_SORT_KEYS)
+        canonical = orjson.dumps(
+            self.model_dump(mode="json", by_alias=True, exclude_defaults=True), option=orjson.OPT_SORT_KEYS
+        )
         return hashlib.sha256(canonical).hexdigest()
 
     @cached_property

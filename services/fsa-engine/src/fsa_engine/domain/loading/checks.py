@@ -2,24 +2,25 @@
 
 from collections.abc import Iterator
 
-from fsa_engine.domain.definition import Act, Agent, Collect, Confirm, Constant, Handoff, Slot, State, Task, ToolRef
+from fsa_engine.domain.definition import Agent, SubTask, Task, ToolRef
+from fsa_engine.domain.loading.checking import Place, check_rule, check_text
+from fsa_engine.domain.loading.checkstates import check_states
 from fsa_engine.domain.loading.dataflow import check_graph
+from fsa_engine.domain.loading.notyet import not_yet
 from fsa_engine.domain.loading.problems import Problem
 from fsa_engine.domain.loading.source import Path, Source
 from fsa_engine.domain.rules import CONTEXT, RuleError, Rules
 from fsa_engine.domain.template import mentioned
 
-_CALL = {"call.caller", "call.callee", "call.channel", "call.call_id"}
-_TEXT_FIELDS = ("text", "prompt", "reprompt", "progress", "summary")
-
 
 def check(agent: Agent, source: Source) -> list[Problem]:
     """Return all problems of an agent."""
     problems = [*_numbers(agent, source), *_tools(agent, source), *_conversation_texts(agent, source)]
+    problems += [*_memory(agent, source), *_tasks(agent, source), *not_yet(agent, source)]
     for name, task in agent.tasks.items():
-        path: Path = ("tasks", name)
-        own = [*_slots(task, source, path), *_states(agent, task, source, path)]
-        problems += own or check_graph(task, source, path)
+        place = Place(agent, task, source, ("tasks", name))
+        own = [*_slots(place), *_task(place), *check_states(place)]
+        problems += own or check_graph(task, source, place.path)
     return problems
 
 
@@ -61,99 +62,91 @@ def _settling(agent: Agent, tool: ToolRef, source: Source, path: Path) -> Iterat
 
 def _conversation_texts(agent: Agent, source: Source) -> Iterator[Problem]:
     for name, text in agent.texts:
-        for unknown in sorted(mentioned(text) - {"tasks", "titles"}):
+        for unknown in sorted(mentioned(text) - {"tasks", "titles", "value"}):
             yield source.problem(("texts", name), f"{{{unknown}}} means nothing here", "use {tasks} or {titles}")
     for unknown in sorted(mentioned(agent.sms.text) - {"requests", "was"}):
         yield source.problem(("sms", "text"), f"{{{unknown}}} means nothing here", "use {requests} and {was}")
 
 
-def _slots(task: Task, source: Source, path: Path) -> Iterator[Problem]:
-    for name, slot in task.slots.items():
-        here: Path = (*path, "slots", name)
+def _memory(agent: Agent, source: Source) -> Iterator[Problem]:
+    for name, fact in agent.context.items():
+        here: Path = ("context", name)
+        if fact.remember and not agent.memory.retention_days:
+            fix = "add memory: {retention_days: DAYS}"
+            yield source.problem((*here, "remember"), f"{name} is to be remembered, but for no time", fix)
+        if fact.remember and fact.sensitive:
+            yield source.problem((*here, "remember"), "what is sensitive is not kept from call to call", "remove it")
+
+
+def _tasks(agent: Agent, source: Source) -> Iterator[Problem]:
+    if all(task.internal for task in agent.tasks.values()):
+        yield source.problem(("tasks",), "callers can ask for none of the tasks", "make one of them not internal")
+    if agent.resume.identify and agent.resume.identify not in agent.tasks:
+        yield source.problem(("resume", "identify"), f"there is no task {agent.resume.identify!r}")
+    parts = {name: _parts(task) for name, task in agent.tasks.items()}
+    waits = {name: {"after": task.after} for name, task in agent.tasks.items()}
+    yield from _circles(parts, source, "a task that is its own part never ends")
+    yield from _circles(waits, source, "a task that waits for itself never begins")
+    used = {other for keys in parts.values() for others in keys.values() for other in others}
+    for name, task in agent.tasks.items():
+        if task.internal and name not in used | {agent.resume.identify}:
+            path = ("tasks", f"#{name}")
+            yield source.problem(path, f"internal task {name!r} is a part of none", "use it, or remove it")
+
+
+def _parts(task: Task) -> dict[str, tuple[str, ...]]:
+    """Return the tasks that each sub-task state runs."""
+    return {f"states.{name}": (state.task,) for name, state in task.states.items() if isinstance(state, SubTask)}
+
+
+def _circles(edges: dict[str, dict[str, tuple[str, ...]]], source: Source, message: str) -> Iterator[Problem]:
+    """Yield a problem for each edge on a circle; edges: task -> where it stands -> tasks."""
+    near = {name: {other for others in keys.values() for other in others} for name, keys in edges.items()}
+    for name, keys in edges.items():
+        for key, others in keys.items():
+            for other in others:
+                if name == other or name in _reached(near, other):
+                    path: Path = ("tasks", name, *key.split("."))
+                    yield source.problem(path, f"{message}: {name}, {other}", "break the circle")
+
+
+def _reached(near: dict[str, set[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for other in near.get(waiting.pop(), ()):
+            if other not in found:
+                found.add(other)
+                waiting.append(other)
+    return found
+
+
+def _slots(place: Place) -> Iterator[Problem]:
+    for name, slot in place.task.slots.items():
+        here: Path = (*place.path, "slots", name)
         if name in CONTEXT:
-            yield source.problem((*path, "slots", f"#{name}"), f"{name!r} is the name of something else in rules")
+            path = (*place.path, "slots", f"#{name}")
+            yield place.source.problem(path, f"{name!r} is the name of something else in rules")
             continue
         for field in ("prompt", "reprompt"):
-            yield from _text(task, source, (*here, field), getattr(slot, field))
-        yield from _slot_checks(task, source, here, slot)
+            yield from check_text(place, (*here, field), getattr(slot, field))
+        for index, each in enumerate(slot.check):
+            yield from check_rule(place, (*here, "check", index, "rule"), each.rule)
+            yield from check_text(place, (*here, "check", index, "text"), each.text)
+
+
+def _task(place: Place) -> Iterator[Problem]:
     for field in ("resume", "title", "request"):
-        yield from _text(task, source, (*path, field), getattr(task, field))
-
-
-def _slot_checks(task: Task, source: Source, here: Path, slot: Slot) -> Iterator[Problem]:
-    for index, each in enumerate(slot.check):
-        yield from _rule(task, source, (*here, "check", index, "rule"), each.rule)
-        yield from _text(task, source, (*here, "check", index, "text"), each.text)
-
-
-def _states(agent: Agent, task: Task, source: Source, path: Path) -> Iterator[Problem]:
-    if task.initial not in task.states:
-        yield source.problem((*path, "initial"), f"there is no state {task.initial!r}")
-    for name, state in task.states.items():
-        here: Path = (*path, "states", name)
-        for field in _TEXT_FIELDS:
-            yield from _text(task, source, (*here, field), getattr(state, field, None))
-        for key, target in state.targets():
-            if target not in task.states:
-                yield source.problem((*here, key), f"there is no state {target!r}", f"one of {', '.join(task.states)}")
-        yield from _edges(task, source, here, state)
-        if isinstance(state, Act):
-            yield from _act(agent, task, source, here, state)
-        elif isinstance(state, Collect) and state.slot not in task.slots:
-            yield source.problem((*here, "slot"), f"there is no slot {state.slot!r}", "declare it under slots")
-        elif isinstance(state, Collect) and task.slots[state.slot].from_ == "tool":
-            yield source.problem((*here, "slot"), "a slot that a tool fills cannot be asked for")
-        elif isinstance(state, Collect) and task.slots[state.slot].type == "list":
-            yield source.problem((*here, "slot"), "a list cannot be asked for")
-        elif isinstance(state, Confirm):
-            for index, slot in enumerate(state.slots):
-                if slot not in task.slots:
-                    yield source.problem((*here, "slots", index), f"there is no slot {slot!r}")
-
-
-def _edges(task: Task, source: Source, here: Path, state: State) -> Iterator[Problem]:
-    if isinstance(state, Confirm | Handoff) or not hasattr(state, "transitions"):
-        return
-    for index, edge in enumerate(state.transitions):
-        last = index == len(state.transitions) - 1
-        if edge.when is None and not last:
-            yield source.problem((*here, "transitions", index), "what follows is never reached", "put it last")
-        elif edge.when is not None and last:
-            fix = "add a last transition without `when`"
-            yield source.problem((*here, "transitions", index), "no way on if no rule holds", fix)
-        if edge.when is not None:
-            yield from _rule(task, source, (*here, "transitions", index, "when"), edge.when)
-
-
-def _act(agent: Agent, task: Task, source: Source, here: Path, state: Act) -> Iterator[Problem]:
-    tool = agent.tools.get(state.tool)
-    if tool is None:
-        yield source.problem((*here, "tool"), f"there is no tool {state.tool!r}", "declare it under tools")
-    elif tool.settle == "once" and state.unknown is None:
-        fix = "add unknown: STATE"
-        yield source.problem(here, "a tool settled `once` needs a way out when nobody knows whether it acted", fix)
-    for argument, given in state.arguments.items():
-        if isinstance(given, Constant) or given in task.slots or given in _CALL:
-            continue
-        fix = "name a slot, call.caller, call.callee, call.channel, or write {const: VALUE}"
-        yield source.problem((*here, "arguments", argument), f"{given!r} is no slot", fix)
-    for argument, given in (tool.lookup.arguments if tool and tool.lookup else {}).items():
-        if given not in task.slots and given not in _CALL:
-            looked_up = ("tools", state.tool, "lookup", "arguments", argument)
-            yield source.problem(looked_up, f"{given!r} is no slot of the task that calls {state.tool}")
-    for slot, text in state.fill.items():
-        if slot not in task.slots:
-            yield source.problem((*here, "fill", f"#{slot}"), f"there is no slot {slot!r}")
-        yield from _rule(task, source, (*here, "fill", slot), text, guard=False)
-
-
-def _rule(task: Task, source: Source, path: Path, text: str, guard: bool = True) -> Iterator[Problem]:
-    try:
-        task.rules.compile(text, guard)
-    except RuleError as error:
-        yield source.problem(path, f"rule {text!r}: {error}", along=error.column - 1)
-
-
-def _text(task: Task, source: Source, path: Path, text: str | None) -> Iterator[Problem]:
-    for name in sorted(mentioned(text or "") - set(task.slots)):
-        yield source.problem(path, f"{{{name}}} is no slot of this task")
+        yield from check_text(place, (*place.path, field), getattr(place.task, field))
+    for field in ("title", "resume", "request", "examples"):
+        if not place.task.internal and not getattr(place.task, field):
+            fix = "add it, or say internal: true"
+            yield place.source.problem((*place.path, field), f"callers ask for this task: {field} is missing", fix)
+    if place.task.internal and place.task.examples:
+        yield place.source.problem((*place.path, "examples"), "an internal task cannot be asked for", "remove them")
+    for index, name in enumerate(place.task.returns):
+        if name not in place.task.slots:
+            yield place.source.problem((*place.path, "returns", index), f"there is no slot {name!r}")
+    for index, name in enumerate(place.task.after):
+        if name not in place.agent.tasks:
+            yield place.source.problem((*place.path, "after", index), f"there is no task {name!r}")

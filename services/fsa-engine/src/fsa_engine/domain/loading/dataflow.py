@@ -2,7 +2,19 @@
 
 from collections.abc import Iterator
 
-from fsa_engine.domain.definition import Act, Collect, Confirm, Constant, Done, Failing, Handoff, State, Task
+from fsa_engine.domain.definition import (
+    Act,
+    Collect,
+    Confirm,
+    Constant,
+    Done,
+    Failing,
+    Handoff,
+    HandOver,
+    State,
+    SubTask,
+    Task,
+)
 from fsa_engine.domain.loading.problems import Problem
 from fsa_engine.domain.loading.source import Path, Source
 from fsa_engine.domain.template import required
@@ -40,7 +52,7 @@ def _reached(task: Task) -> set[str]:
 
 def _ending(task: Task) -> set[str]:
     """Return the states from which an end can be reached."""
-    ending = {name for name, state in task.states.items() if isinstance(state, Done | Failing | Handoff)}
+    ending = {name for name, state in task.states.items() if isinstance(state, Done | Failing | Handoff | HandOver)}
     while True:
         more = {n for n, s in task.states.items() if n not in ending and any(t in ending for _, t in s.targets())}
         if not more:
@@ -59,7 +71,7 @@ def filled_at(task: Task) -> dict[str, frozenset[str]]:
         name = waiting.pop()
         seen.add(name)
         for key, target in task.states[name].targets():
-            after = filled[name] | _gives(task.states[name], key)
+            after = (filled[name] | _gives(task.states[name], key)) - _loses(task, name, key, target)
             both = filled[target] & after
             if both != filled[target] or target not in seen:
                 filled[target] = both
@@ -67,12 +79,23 @@ def filled_at(task: Task) -> dict[str, frozenset[str]]:
     return filled
 
 
+_BY_RULE = {"to", "transitions"}
+
+
 def _gives(state: State, key: str) -> frozenset[str]:
-    if isinstance(state, Collect) and key != "failed":
+    if isinstance(state, Collect) and key in _BY_RULE:
         return frozenset({state.slot})
-    if isinstance(state, Act) and key not in {"failed", "unknown"}:
+    if isinstance(state, Act | SubTask) and key in _BY_RULE:
         return frozenset(state.fill)
     return frozenset()
+
+
+def _loses(task: Task, name: str, key: str, target: str) -> set[str]:
+    """Return the slots that are emptied on the way from one state to another."""
+    state = task.states[name]
+    ways = [edge.do for edge in getattr(state, "transitions", ()) if edge.to == target]
+    effects = [getattr(state, "on_exit", None), getattr(task.states[target], "on_entry", None), *ways]
+    return {slot for each in effects if each is not None for slot in each.clear}
 
 
 def _uses(task: Task, source: Source, path: Path) -> Iterator[Problem]:
@@ -92,12 +115,11 @@ def _used(task: Task, state: State) -> Iterator[tuple[str, set[str]]]:
             yield field, required(template)
     if isinstance(state, Confirm):
         yield "slots", set(state.slots)
-    if isinstance(state, Act):
-        given = {g for g in state.arguments.values() if not isinstance(g, Constant) and not g.startswith("call.")}
-        yield "arguments", given
+    if isinstance(state, Act | SubTask):
+        yield "arguments", {g for g in state.arguments.values() if not isinstance(g, Constant) and "." not in g}
     if isinstance(state, Collect):
         return
     rules = [edge.when for edge in getattr(state, "transitions", ()) if edge.when]
-    fills = set(state.fill) if isinstance(state, Act) else set()
+    fills = set(state.fill) if isinstance(state, Act | SubTask) else set()
     for rule in rules:
         yield "transitions", set(task.rules.compile(rule).names & set(task.slots)) - fills

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fsa_engine.domain.definition import Agent
+from fsa_engine.domain.definition import KINDS, Agent
 from fsa_engine.domain.loading.checks import check
 from fsa_engine.domain.loading.problems import DefinitionError, Problem
 from fsa_engine.domain.loading.source import LONGEST_FILE, Path, Source, read_source
@@ -13,7 +13,7 @@ from fsa_engine.domain.loading.source import LONGEST_FILE, Path, Source, read_so
 _FIXES = {
     "extra_forbidden": "remove it, or look for a slip in its name",
     "missing": "add it",
-    "union_tag_invalid": "use one of collect, confirm, decide, act, say, handoff, done, failed",
+    "union_tag_invalid": f"use one of {', '.join(KINDS)}",
     "union_tag_not_found": "say what kind of state this is",
 }
 
