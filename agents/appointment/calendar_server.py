@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS bookings (
     caller TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('booked', 'cancelled'))
 );
-CREATE UNIQUE INDEX IF NOT EXISTS one_caller_per_slot ON bookings (date, time) WHERE status = 'booked';
+CREATE INDEX IF NOT EXISTS bookings_by_slot ON bookings (date, time) WHERE status = 'booked';
 CREATE TABLE IF NOT EXISTS messages (
     message_id TEXT PRIMARY KEY,
     caller TEXT NOT NULL,
@@ -199,9 +199,14 @@ def _grid() -> list[dt.time]:
 
 
 def _free(db: sqlite3.Connection, day: dt.date) -> list[dt.time]:
-    rows = db.execute("SELECT time FROM bookings WHERE date = ? AND status = 'booked'", (day.isoformat(),))
-    taken = {row["time"] for row in rows}
+    query = "SELECT time FROM bookings WHERE date = ? AND status = 'booked' GROUP BY time HAVING count(*) >= ?"
+    taken = {row["time"] for row in db.execute(query, (day.isoformat(), _doctors()))}
     return [slot for slot in _grid() if _clock(slot) not in taken]
+
+
+def _doctors() -> int:
+    """Return how many patients can be seen at the same time (`CALENDAR_DOCTORS`)."""
+    return int(os.environ.get("CALENDAR_DOCTORS", "1"))
 
 
 def _minutes(at: dt.time) -> int:

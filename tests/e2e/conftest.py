@@ -18,6 +18,8 @@ Play = Callable[..., Awaitable[list[StoryReport]]]
 
 # Long enough for the stories that resume, short enough for the one that waits for it to pass.
 RESUME_TTL_S = 40.0
+# Every story wants tomorrow at ten.
+DOCTORS = "20"
 
 
 @contextlib.asynccontextmanager
@@ -43,8 +45,10 @@ def told(report: StoryReport) -> str:
 
 
 @pytest.fixture
-def play() -> Play:
-    """Play stories at once on one system; fails with the timeline of each that was not as promised."""
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+    """Play stories at once on one system; it fails with the timeline of each that was not as promised."""
+
+    monkeypatch.setenv("CALENDAR_DOCTORS", DOCTORS)
 
     async def play(
         names: list[str], protocol: str, options: UpOptions | None = None, backend: str = "local"

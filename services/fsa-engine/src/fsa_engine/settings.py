@@ -37,7 +37,7 @@ class EngineSettings(ServiceSettings):
     @property
     def tool_environment(self) -> dict[str, str]:
         """Environment variables that every tool server gets besides the few it inherits."""
-        names = ("CALENDAR_DB", "XDG_DATA_HOME")
+        names = ("CALENDAR_DB", "CALENDAR_DOCTORS", "XDG_DATA_HOME")
         passed = {name: os.environ[name] for name in names if name in os.environ}
         data = self.data_dir or os.environ.get("OPUSAGENT_DATA", "")
         return passed | ({"OPUSAGENT_DATA": data} if data else {})
