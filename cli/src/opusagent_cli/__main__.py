@@ -10,6 +10,7 @@ import typer
 import uvloop
 
 from chassis import logging
+from opusagent_cli.agent.commands import app as agent_app
 from opusagent_cli.console import Terminal
 from opusagent_cli.options import UpOptions, UsageError, parse_replicas
 
@@ -19,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Telephone voice agents that are free in conversation, strict in business, and never lose a call.",
 )
+app.add_typer(agent_app, name="agent")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines for programs.")]
 Port = Annotated[int, typer.Option(help="Port that telephony connects to.")]

@@ -1,0 +1,1 @@
+"""`opusagent agent`: what authors of agents work with."""

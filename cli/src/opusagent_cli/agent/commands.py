@@ -1,0 +1,43 @@
+"""The commands of `opusagent agent`. What they do is imported when they are run, so that `--help` is quick."""
+
+import json as jsons
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opusagent_cli.console import Terminal
+
+app = typer.Typer(no_args_is_help=True, help="Write agents: begin, check, draw, try and test them.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Paths = Annotated[
+    list[Path], typer.Argument(help="Agents: agent.yaml files, their folders, or folders of such folders.")
+]
+OnePath = Annotated[Path, typer.Argument(help="An agent: its agent.yaml or its folder.")]
+
+
+@app.command()
+def check(paths: Paths, *, json: Json = False) -> None:
+    """Find errors (exit code 1) and risky patterns, each with file, line, column and what to do."""
+    from opusagent_cli.agent import checking
+
+    if not checking.check(paths, Terminal(json=json)):
+        raise SystemExit(1)
+
+
+@app.command("test")
+def play(paths: Paths, *, json: Json = False) -> None:
+    """Play the conversations beside an agent against its rules; exit code 0 only if all went as they say."""
+    from opusagent_cli.agent import testing
+
+    if not testing.play(paths, Terminal(json=json)):
+        raise SystemExit(1)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of agent.yaml, for editors."""
+    from fsa_engine.domain.definition import json_schema
+
+    typer.echo(jsons.dumps(json_schema(), indent=2))

@@ -1,0 +1,87 @@
+"""`opusagent agent test`: the conversations beside an agent, played against its rules, and how much of it they show."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fsa_engine.domain.conversation import Played, load_scripts, run
+from fsa_engine.domain.loading import DefinitionError, load_agent
+from opusagent_cli.agent.coverage import Coverage, coverage
+from opusagent_cli.agent.files import agent_files, conversation_files
+from opusagent_cli.console import Terminal
+
+MOST_NAMED = 20
+"""Uncovered transitions that are named."""
+
+
+def play(paths: list[Path], terminal: Terminal) -> bool:
+    """Play the conversations of agents and print what came of them; return whether all was as expected."""
+    results = [_test(file, terminal) for file in agent_files(paths)]
+    return all(results)
+
+
+def _test(file: Path, terminal: Terminal) -> bool:
+    try:
+        agent = load_agent(file)
+        scripts = [script for found in conversation_files(file) for script in load_scripts(found)]
+    except DefinitionError as error:
+        return _broken(error, terminal)
+    played = [run(agent, script) for script in scripts]
+    covered = coverage(agent, played)
+    passed = bool(played) and not any(each.failures for each in played)
+    if terminal.json:
+        terminal.machine(json.dumps(_report(agent.agent, played, covered, passed), ensure_ascii=False))
+    else:
+        _tell(file, played, covered, terminal)
+    return passed
+
+
+def _broken(error: DefinitionError, terminal: Terminal) -> bool:
+    for problem in error.problems:
+        if terminal.json:
+            terminal.machine(json.dumps({"error": str(problem)}, ensure_ascii=False))
+        else:
+            terminal.say(str(problem))
+    return False
+
+
+def _tell(file: Path, played: list[Played], covered: Coverage, terminal: Terminal) -> None:
+    if not played:
+        terminal.say(f"{file}: no conversations: write them in {file.parent / 'conversations.yaml'}")
+        return
+    failed = [each for each in played if each.failures]
+    for each in failed:
+        terminal.say(f"FAILED  {each.script.name}")
+        for failure in each.failures:
+            terminal.say(f"        {failure.removeprefix(each.script.name + ', ')}")
+    passed = len(played) - len(failed)
+    terminal.say(f"{file.parent}: {passed} of {len(played)} conversations passed")
+    states, ways = covered.states, covered.transitions
+    terminal.say(
+        f"  covered: {_part(len(states), len(covered.missed_states))} states, "
+        f"{_part(len(ways), len(covered.missed_transitions))} transitions"
+    )
+    for task, state in covered.missed_states:
+        terminal.say(f"  never reached: {task}.{state}")
+    missed = [way for way in covered.missed_transitions if (way[0], way[1]) not in covered.missed_states]
+    for task, source, target in missed[:MOST_NAMED]:
+        terminal.say(f"  never taken:   {task}: {source} -> {target}")
+    if len(missed) > MOST_NAMED:
+        terminal.say(f"  ... and {len(missed) - MOST_NAMED} more")
+
+
+def _part(whole: int, missed: int) -> str:
+    return f"{whole - missed} of {whole}"
+
+
+def _report(agent: str, played: list[Played], covered: Coverage, passed: bool) -> dict[str, Any]:
+    return {
+        "agent": agent,
+        "passed": passed,
+        "conversations": [{"name": each.script.name, "failures": each.failures} for each in played],
+        "states": {"all": len(covered.states), "missed": [".".join(state) for state in covered.missed_states]},
+        "transitions": {
+            "all": len(covered.transitions),
+            "missed": [f"{task}: {source} -> {target}" for task, source, target in covered.missed_transitions],
+        },
+    }
