@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from fsa_engine.domain.definition import Agent, Collect
 from fsa_engine.domain.events import Event
-from fsa_engine.domain.snapshot import Snapshot, asdict_frozen
+from fsa_engine.domain.snapshot import Seal, Snapshot, asdict_frozen
 from fsa_engine.domain.turn import Turn
 
 MASK = "***"
@@ -45,6 +47,16 @@ def _said(agent: Agent, before: Snapshot, event: Event) -> dict[str, Any]:
     if isinstance(said.get("arguments"), dict):
         said["arguments"] = {name: (MASK if name in secret else given) for name, given in said["arguments"].items()}
     return said
+
+
+def with_sealed(
+    made_audit: Sequence[Mapping[str, Any]], confidential: Mapping[str, Any] | None, seal: Seal | None
+) -> list[dict[str, Any]]:
+    """Return a step's audit records with what they mask beside them, sealed; without a seal it is left out."""
+    records = [dict(record) for record in made_audit]
+    if records and confidential is not None and seal is not None:
+        records[0]["sealed"] = seal(orjson.dumps(_plain(confidential)).decode())
+    return records
 
 
 def view(snapshot: Snapshot) -> dict[str, Any]:

@@ -6,7 +6,7 @@ the only clock the core knows). Arguments and answers that come from a model are
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,22 +17,31 @@ class _Happened:
 
 @dataclass(frozen=True, kw_only=True)
 class Opened(_Happened):
-    """A call began. `resumed`: its session has unfinished business from an earlier call."""
+    """A call began. `resumed`: its session has unfinished business from an earlier call.
+
+    `memory`: what the last step of this caller's earlier calls gave as `Step.memory`.
+    """
 
     call_id: str
     caller: str = ""
     callee: str = ""
     channel: str = ""
     resumed: bool = False
+    memory: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Utterance(_Happened):
-    """The caller's own words. `alternatives`: other readings, best first. `started_ms`: caller media time."""
+    """The caller's own words. `alternatives`: other readings, best first. `started_ms`: caller media time.
+
+    `intents`: what `text` is like, label (see `Agent.phrases`) and score from 0 to 1, where something better than words
+    in common was there to compare them; empty = words are compared.
+    """
 
     text: str
     alternatives: tuple[str, ...] = ()
     started_ms: int = 0
+    intents: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,20 +58,28 @@ class NoInput(_Happened):
 
 @dataclass(frozen=True, kw_only=True)
 class StartTask(_Happened):
-    """The model asks for a task. `arguments`: slot name to proposed value; `caller_words`: what the caller said."""
+    """The model asks for a task. `arguments`: slot name to proposed value; `caller_words`: what the caller said.
+
+    `turn_started_ms`: when the caller began to say that, Unix milliseconds; 0 = not known.
+    """
 
     task: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     caller_words: str = ""
+    turn_started_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerTask(_Happened):
-    """The model answers a task's question. `answer`: words, or a JSON object of slots; a proposal either way."""
+    """The model answers a task's question. `answer`: words, or a JSON object of slots; a proposal either way.
+
+    `turn_started_ms`: as of StartTask; words of a turn begun before the question was put are no answer to it.
+    """
 
     task_id: str
     answer: str = ""
     caller_words: str = ""
+    turn_started_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +88,7 @@ class CancelTask(_Happened):
 
     task_id: str
     caller_words: str = ""
+    turn_started_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +100,50 @@ class ToolReturned(_Happened):
     result: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
     unknown: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReasoningReturned(_Happened):
+    """What a model made of an intent of kind "reason".
+
+    `proposal`: `slots` (name to value) and `transition` (a name, or None); `thoughts` go to scratchpad and audit only.
+    `ok` False: `error` says why (late, unavailable, not well-formed); rules then go on alone.
+    """
+
+    intent_id: str
+    ok: bool
+    proposal: Mapping[str, Any] = field(default_factory=dict)
+    thoughts: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferReturned(_Happened):
+    """What became of a HandOff: a human has the caller, or the caller is back with the agent."""
+
+    outcome: Literal["answered", "busy", "no_answer", "failed"]
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandedOver(_Happened):
+    """What became of an intent of kind "handover".
+
+    `ok`: stepped with the *other* agent's definition, on the same snapshot, with the payload's fields; else with the
+    old one's, and `error` says why.
+    """
+
+    intent_id: str
+    ok: bool
+    from_agent: str = ""
+    task: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimePassed(_Happened):
+    """The time that a step asked to be woken at (`Step.wake_ms`) has come."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +169,10 @@ Event: TypeAlias = (
     | AnswerTask
     | CancelTask
     | ToolReturned
+    | ReasoningReturned
+    | TransferReturned
+    | HandedOver
+    | TimePassed
     | CallClosed
     | Delivered
 )

@@ -74,6 +74,16 @@ class HandOff:
     summary: str
 
 
+@dataclass(frozen=True)
+class Privacy:
+    """What the caller says, from here on, is for the engine alone (`on`): relay and model hear silence.
+
+    Not an output but a field of the step, since it must take effect before anything is said.
+    """
+
+    on: bool
+
+
 Body: TypeAlias = Ask | Progress | Result | Failed | Steer | Verbatim | HangUp | HandOff
 
 
@@ -95,10 +105,19 @@ class Intent:
     when set), `lookup` (`server`, `tool`, `arguments`, `key_argument`, which gets this intent's id, `timeout_ms` and
     `happened`, a CEL rule over the `result`; or None), `timeout_ms`, `task_id`, `state`, `sensitive` (names of
     arguments that must be masked wherever they are shown).
+
+    Of kind "reason": `instructions`, `context` (name to value: what the model may know here; the only caller data it
+    gets), `proposals` (`slots` and `transitions` that may be proposed), `schema` (JSON Schema of `{thoughts, slots,
+    transition}`), `model` (a name, empty = the operator's), `budget_ms`, `task_id`, `state`. Comes back as
+    ReasoningReturned within the budget, or as one that is not ok.
+
+    Of kind "handover": `agent`, `task` (may be empty), `context` (name to value), `from_agent`, `task_id`, `state`,
+    `sensitive` (names in `context`). The shell saves the agent's definition as the conversation's and comes back with
+    HandedOver, stepped by that definition.
     """
 
     intent_id: str
-    kind: Literal["tool", "reason"]
+    kind: Literal["tool", "reason", "handover"]
     payload: Mapping[str, Any]
 
 

@@ -1,6 +1,6 @@
 """The whole state of one session's conversation, as a value: what a step starts from and what it leaves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
@@ -14,17 +14,28 @@ Phase: TypeAlias = Literal["greeting", "open", "resuming", "offering_more", "clo
 Source: TypeAlias = Literal["caller", "keys", "model", "tool"]
 
 
+Seal: TypeAlias = Callable[[str], str]
+"""Text to sealed text, under the session's key."""
+Unseal: TypeAlias = Callable[[str], str | None]
+"""The way back; None where the key is gone."""
+SEALED = "$sealed"
+
+
 class SnapshotError(ValueError):
     """The bytes are no snapshot that this version can read."""
 
 
 @dataclass(frozen=True)
 class SlotValue:
-    """A filled slot. `value` is JSON: dates as YYYY-MM-DD, times as HH:MM, yes/no as bool."""
+    """A filled slot. `value` is JSON: dates as YYYY-MM-DD, times as HH:MM, yes/no as bool.
+
+    `sensitive`: saved sealed.
+    """
 
     value: Any
     source: Source
     confirmed: bool = False
+    sensitive: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,17 +121,25 @@ class Snapshot:
         kept = tuple(t for t in self.tasks if t.task_id != task_id)
         return replace(self, tasks=kept, focus="" if self.focus == task_id else self.focus)
 
-    def to_bytes(self) -> bytes:
-        """Encode as canonical JSON (sorted keys)."""
-        return orjson.dumps({"format": FORMAT, **_plain(asdict_frozen(self))}, option=orjson.OPT_SORT_KEYS)
+    def to_bytes(self, seal: Seal | None = None) -> bytes:
+        """Encode as canonical JSON (sorted keys); what is sensitive goes through `seal`, if there is one."""
+        raw = asdict_frozen(self)
+        if seal is not None:
+            _seal(raw, seal)
+        return orjson.dumps({"format": FORMAT, **raw}, option=orjson.OPT_SORT_KEYS)
 
     @staticmethod
-    def from_bytes(data: bytes) -> "Snapshot":
-        """Decode; empty bytes are the snapshot of a session that has not begun. Raises SnapshotError."""
+    def from_bytes(data: bytes, unseal: Unseal | None = None) -> "Snapshot":
+        """Decode; empty bytes are the snapshot of a session that has not begun. Raises SnapshotError.
+
+        What cannot be unsealed any more is gone: slots are empty, keys and held results forgotten.
+        """
         if not data:
             return Snapshot()
         try:
-            return _decode(orjson.loads(data))
+            raw = orjson.loads(data)
+            _unseal(raw, unseal or _none)
+            return _decode(raw)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise SnapshotError(f"not a readable snapshot: {error}") from error
 
@@ -138,6 +157,45 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [asdict_frozen(item) for item in value]
     return value
+
+
+def _none(sealed: str) -> str | None:
+    return None
+
+
+def _seal(raw: dict[str, Any], seal: Seal) -> None:
+    """Seal sensitive slots, and what a secret may be part of: keys pressed, words kept, results held."""
+
+    def sealed(value: Any) -> dict[str, str]:
+        return {SEALED: seal(orjson.dumps(value).decode())}
+
+    if raw["keys"]:
+        raw["keys"] = sealed(raw["keys"])
+    if raw["pending"] and raw["pending"]["words"]:
+        raw["pending"]["words"] = sealed(raw["pending"]["words"])
+    for task in raw["tasks"]:
+        if task["held"] is not None:
+            task["held"] = sealed(task["held"])
+        for slot in task["slots"].values():
+            if slot["sensitive"]:
+                slot["value"] = sealed(slot["value"])
+
+
+def _unseal(raw: dict[str, Any], unseal: Unseal) -> None:
+    def opened(value: Any, lost: Any) -> Any:
+        if not isinstance(value, dict) or SEALED not in value:
+            return value
+        text = unseal(value[SEALED])
+        return lost if text is None else orjson.loads(text)
+
+    raw["keys"] = opened(raw["keys"], "")
+    if raw["pending"]:
+        raw["pending"]["words"] = opened(raw["pending"]["words"], "")
+    for task in raw["tasks"]:
+        task["held"] = opened(task["held"], {"ok": False, "result": {}, "error": "sealed", "unknown": True})
+        for slot in task["slots"].values():
+            slot["value"] = opened(slot["value"], None)
+        task["slots"] = {name: slot for name, slot in task["slots"].items() if slot["value"] is not None}
 
 
 def _decode(raw: dict[str, Any]) -> Snapshot:

@@ -7,7 +7,7 @@ event that cannot happen in a snapshot changes nothing and says why in the audit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from fsa_engine.domain import keys, proposing
 from fsa_engine.domain.audit import record, summary
@@ -19,15 +19,19 @@ from fsa_engine.domain.events import (
     CancelTask,
     Delivered,
     Event,
+    HandedOver,
     KeyPressed,
     NoInput,
     Opened,
+    ReasoningReturned,
     StartTask,
+    TimePassed,
     ToolReturned,
+    TransferReturned,
     Utterance,
 )
 from fsa_engine.domain.floor import give
-from fsa_engine.domain.outputs import Business, Intent, OpenTask, Output
+from fsa_engine.domain.outputs import Business, Intent, OpenTask, Output, Privacy
 from fsa_engine.domain.resuming import open_call
 from fsa_engine.domain.snapshot import CallFacts, Snapshot
 from fsa_engine.domain.template import fill
@@ -38,7 +42,13 @@ from fsa_engine.domain.understanding.spoken import joined
 
 @dataclass(frozen=True)
 class Step:
-    """What one event led to. `settled`: ids of intents whose results it took in. `audit`: JSON throughout."""
+    """What one event led to. `settled`: ids of intents whose results it took in. `audit`: JSON throughout.
+
+    `privacy`: a change of who hears the caller, None = as before (`is_private` tells which). `speech`: gated = no model
+    audio of a turn leaves the relay before the step that answers it. `wake_ms`: when TimePassed is wanted, Unix
+    milliseconds, 0 = never; the latest step's counts. `memory`: what is to be kept of the caller, None = as before.
+    `confidential`: the whole event, where the audit has it masked; to be sealed or dropped (`audit.with_sealed`).
+    """
 
     snapshot: Snapshot
     outputs: tuple[Output, ...]
@@ -47,6 +57,11 @@ class Step:
     audit: tuple[Mapping[str, Any], ...]
     business: Business
     summary: str
+    privacy: Privacy | None = None
+    speech: Literal["free", "gated"] = "free"
+    wake_ms: int = 0
+    memory: Mapping[str, Any] | None = None
+    confidential: Mapping[str, Any] | None = None
 
 
 def step(agent: Agent, snapshot: Snapshot, event: Event) -> Step:
@@ -169,6 +184,10 @@ def _returned(turn: Turn, event: ToolReturned) -> None:
         give(turn)
 
 
+def _later(turn: Turn, event: Event) -> None:
+    raise Illegal("nothing waits for this")
+
+
 def _closed(turn: Turn, event: CallClosed) -> None:
     if turn.snapshot.phase in {"greeting", "closed"}:
         raise Illegal("no call is open")
@@ -189,6 +208,10 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     AnswerTask: _answer,
     CancelTask: _cancel,
     ToolReturned: _returned,
+    ReasoningReturned: _later,
+    TransferReturned: _later,
+    HandedOver: _later,
+    TimePassed: _later,
     CallClosed: _closed,
     Delivered: _delivered,
 }

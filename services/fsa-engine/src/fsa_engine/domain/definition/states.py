@@ -162,7 +162,7 @@ class Act(_Waiting, _Leading):
     """Calls a tool; its way out is taken when the result is there.
 
     `requires`: rules without which the tool is not called and the way is `failed`. `arguments`: name to slot,
-    `call.<field>`, `context.<fact>` or a constant. `fill`: slot to CEL expression over the result; `set` facts likewise.
+    `call.<field>`, `context.<fact>` or a constant. `fill`: slot to CEL expression over the result; `set`: fact to one.
     `failed`: when the tool gave an error; `unknown`: when nobody can tell whether it acted.
     """
 

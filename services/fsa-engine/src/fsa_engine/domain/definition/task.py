@@ -15,8 +15,8 @@ class Task(Part):
     """A Finite State Agent for one piece of business.
 
     `title`: as in "would you like to ...?"; `resume`: as in "we were ..."; `request`: as in "your ... was saved".
-    `internal`: runs only as a part of other tasks. `returns`: slots that are its result. `after`: tasks for whose end it
-    waits when they are open.
+    `internal`: runs only as a part of other tasks. `returns`: slots that are its result. `after`: open tasks for whose
+    end it waits.
     """
 
     description: Text
