@@ -10,6 +10,7 @@ from chassis.ids import Clock, now_ms
 from chassis.leases import SlotLease
 from chassis.lifecycle import Service
 from chassis.logging import get_logger
+from fsa_engine.adapters.mcp_server import Endpoint, TaskServer
 from fsa_engine.adapters.mcp_tools import Limits, ToolServers
 from fsa_engine.adapters.relay_post import RelayPost
 from fsa_engine.adapters.session_store import SessionStore
@@ -21,6 +22,8 @@ from fsa_engine.handlers import SERVICE, InboxReader
 from fsa_engine.intents import IntentRunner
 from fsa_engine.settings import EngineSettings
 from fsa_engine.sweeping import Sweeper
+from fsa_engine.text_calls import TextCalls
+from fsa_engine.text_desk import TextDesk
 from opusagent.session.v1.session_pb2 import ROLE_ENGINE
 
 if TYPE_CHECKING:
@@ -55,6 +58,9 @@ class EngineApp(Service):
         idle = IdleLimits(settings.session_idle_seconds, settings.session_abandoned_seconds)
         self.conversations = Conversations(ports, idle)
         self._sweeper = Sweeper(store, self.conversations, runner, settings.sweep_seconds)
+        waits = (settings.engine_mcp_wait_seconds, settings.engine_mcp_idle_seconds)
+        self._desk = TextDesk(store, self.conversations, catalog, self._facts, clock, *waits)
+        self.task_server = self._task_server()
         self.lease = SlotLease(
             session,
             ROLE_ENGINE,
@@ -74,6 +80,9 @@ class EngineApp(Service):
         self._subscription = await self._bus.listen(FSA_INBOX, self.lease.slot, reader)
         await self.lease.mark_ready()
         self._sweeper.start()
+        if self.task_server is not None:
+            await self.task_server.start()
+            await self._desk.adopt()
         self._started = True
 
     async def drain(self) -> None:
@@ -84,6 +93,9 @@ class EngineApp(Service):
     async def stop(self) -> None:
         """Save what was accepted, leave running intents open in the session, end the tool servers."""
         self._started = False
+        if self.task_server is not None:
+            await self.task_server.stop()
+        await self._desk.stop()
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             await subscription.close()
@@ -97,6 +109,13 @@ class EngineApp(Service):
     def ready(self) -> bool:
         """Whether it would serve a call now."""
         return self._started and not self.lease.lost and self._bus.healthy
+
+    def _task_server(self) -> TaskServer | None:
+        settings = self._settings
+        if settings.engine_mcp_port is None:
+            return None
+        endpoint = Endpoint(settings.engine_mcp_host, settings.engine_mcp_port, settings.mcp_tokens, settings.mcp_hosts)
+        return TaskServer(endpoint, self.catalog, TextCalls(self._desk))
 
     async def _lost(self) -> None:
         """Another process has the slot: stop reading what is meant for it."""

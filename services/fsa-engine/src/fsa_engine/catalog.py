@@ -19,6 +19,9 @@ from fsa_engine.metrics import AGENTS, AGENTS_BROKEN
 from fsa_engine.tool_check import tool_problems
 
 AGENT_FILE = "agent.yaml"
+AGENT_SCHEME = "agent:"
+"""Of a called number that names an agent, whatever the numbers it answers."""
+
 _log = get_logger(__name__)
 
 
@@ -90,7 +93,9 @@ class AgentCatalog:
 
     def for_callee(self, callee: str) -> ServedAgent | None:
         """Return who answers a number: who names it, else the default agent, else a pattern that fits, else none."""
-        agents = [served for served in self._current.values() if not served.problems]
+        agents = self.served
+        if callee.startswith(AGENT_SCHEME):
+            return next((served for served in agents if f"{AGENT_SCHEME}{served.agent.agent}" == callee), None)
         for served in agents:
             if callee in served.agent.called_numbers:
                 return served
@@ -98,6 +103,11 @@ class AgentCatalog:
             return next((served for served in agents if served.agent.agent == self.default), None)
         fitting = (s for s in agents if any(fnmatchcase(callee, number) for number in s.agent.called_numbers))
         return next(fitting, agents[0] if len(agents) == 1 else None)
+
+    @property
+    def served(self) -> list[ServedAgent]:
+        """Who takes new calls."""
+        return [served for served in self._current.values() if not served.problems]
 
     @property
     def problems(self) -> dict[str, list[str]]:

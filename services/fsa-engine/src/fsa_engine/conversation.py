@@ -50,6 +50,7 @@ class Job:
     """An event to be stepped. `line`: the call it came from; None for results of intents.
 
     `answer`: the relay waits for outputs, even for none. `plan_styles`: it is a plan request; what the relay can do.
+    `done`: is told whether the step was saved.
     """
 
     event: Event
@@ -57,6 +58,7 @@ class Job:
     answer: bool = False
     plan_styles: tuple[Style, ...] | None = None
     trace: Context | None = None
+    done: Callable[[bool], None] = lambda saved: None
 
 
 @dataclass
@@ -212,6 +214,7 @@ class Conversation:
             self._hang_up(job.line)
         if isinstance(job.event, ToolReturned):
             self._intents.finished(job.event.intent_id, saved=saved)
+        job.done(saved)
 
     def _follow(self, line: Line | None) -> None:
         """Answer where the newest relay of the newest call is; a call that was closed stays so."""

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from chassis.logging import get_logger
 from fsa_engine.conversation import Conversation, Job, Ports
+from fsa_engine.domain.events import Event
 from fsa_engine.metrics import SESSIONS
 from fsa_engine.open_intents import Visit
 
@@ -31,6 +33,7 @@ class Conversations:
         self._limits = limits
         self._held: dict[str, tuple[Conversation, asyncio.Task[None]]] = {}
         self._changed = asyncio.Event()
+        self._news: WeakValueDictionary[str, asyncio.Future[None]] = WeakValueDictionary()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -47,13 +50,37 @@ class Conversations:
         """Give an event to its session's conversation."""
         self._of(session_id).submit(job)
 
+    async def step(self, session_id: str, event: Event) -> bool:
+        """Have an event stepped that comes from no call's line; return whether the step was saved."""
+        saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def done(ok: bool) -> None:
+            if not saved.done():
+                saved.set_result(ok)
+
+        self.submit(session_id, Job(event, done=done))
+        return await saved
+
+    def changed(self, session_id: str) -> "asyncio.Future[None]":
+        """Return a future that is done once something of a session has been dealt with here."""
+        news = self._news.get(session_id)
+        if news is None:
+            news = self._news[session_id] = asyncio.get_running_loop().create_future()
+        return news
+
+    def _dealt(self, session_id: str) -> None:
+        self._changed.set()
+        news = self._news.pop(session_id, None)
+        if news is not None and not news.done():
+            news.set_result(None)
+
     def visit(self, session_id: str, visit: Visit) -> None:
         """Have a session's open intents settled."""
         self._of(session_id).visit(visit)
 
     def _of(self, session_id: str) -> Conversation:
         if session_id not in self._held:
-            conversation = Conversation(session_id, self._ports, self._changed.set)
+            conversation = Conversation(session_id, self._ports, lambda: self._dealt(session_id))
             task = asyncio.create_task(self._run(conversation), name=f"session-{session_id}")
             self._held[session_id] = (conversation, task)
             SESSIONS.set(len(self._held))

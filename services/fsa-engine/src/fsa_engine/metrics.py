@@ -20,3 +20,4 @@ TOOL_SECONDS = Histogram("opusagent_fsa_tool_seconds", "How long tool calls took
 TOOL_SERVER_RESTARTS = Counter("opusagent_fsa_tool_server_restarts_total", "Lost tool servers", ["server"])
 TOOL_SERVERS_UP = Gauge("opusagent_fsa_tool_servers_up_count", "Tool servers that are connected")
 INTENTS_ORPHANED = Counter("opusagent_fsa_intents_orphaned_total", "Sessions whose open intents had lost their engine")
+TASK_TOOL_CALLS = Counter("opusagent_fsa_task_tool_calls_total", "Calls of tasks over MCP", ["tool", "outcome"])

@@ -77,9 +77,13 @@ def instructions(agent: Agent) -> str:
 
 
 def _entry_point(name: str, task: Task) -> EntryPoint:
-    slots = {slot: _schema(made) for slot, made in task.slots.items() if made.from_ == "caller" and not made.sensitive}
-    schema = {"type": "object", "properties": slots, "additionalProperties": False}
+    schema = {"type": "object", "properties": argument_schemas(task), "additionalProperties": False}
     return EntryPoint(task=name, description=task.description.strip(), arguments_schema_json=canonical(schema))
+
+
+def argument_schemas(task: Task) -> dict[str, dict[str, Any]]:
+    """Return the JSON Schema of every slot that may be proposed when a task is started, by name."""
+    return {name: _schema(slot) for name, slot in task.slots.items() if slot.from_ == "caller" and not slot.sensitive}
 
 
 _JSON_TYPES: dict[str, dict[str, Any]] = {

@@ -1,11 +1,14 @@
 """Settings of the engine, from environment variables named like the fields in capitals."""
 
+import hashlib
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
 from chassis.settings import ServiceSettings
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class EngineSettings(ServiceSettings):
@@ -13,6 +16,8 @@ class EngineSettings(ServiceSettings):
 
     `default_agent`: serves called numbers that no agent names; empty = the only agent there is, or none.
     `data_dir`: where tool servers may keep files (they see it as OPUSAGENT_DATA); empty = their own default.
+    `engine_mcp_port`: where tasks are offered over MCP; none = nowhere. `engine_mcp_tokens`: bearer tokens, separated
+    by commas, each alone or as name=token. `engine_mcp_allowed_hosts`: Host headers answered, separated by commas.
     """
 
     agents_path: str = "agents"
@@ -28,6 +33,37 @@ class EngineSettings(ServiceSettings):
     tool_grace_seconds: float = Field(2.0, ge=0)
     sweep_seconds: float = Field(60.0, ge=0)
     stop_seconds: float = Field(2.0, ge=0)
+    engine_mcp_port: int | None = Field(None, ge=0, le=65535)
+    engine_mcp_host: str = "127.0.0.1"
+    engine_mcp_tokens: SecretStr = SecretStr("")
+    engine_mcp_allowed_hosts: str = ""
+    engine_mcp_wait_seconds: float = Field(10.0, ge=0, le=300)
+    engine_mcp_idle_seconds: float = Field(900.0, gt=0)
+
+    @model_validator(mode="after")
+    def _guarded(self) -> "EngineSettings":
+        if self.engine_mcp_port is None or self.mcp_tokens:
+            return self
+        if not self.development or self.engine_mcp_host not in LOOPBACK:
+            raise ValueError("ENGINE_MCP_TOKENS must be set where tasks are offered beyond this machine")
+        return self
+
+    @property
+    def mcp_tokens(self) -> dict[str, str]:
+        """Tokens by the name of whom they belong to; one without a name is named after its digest."""
+        tokens = {}
+        for part in filter(None, (part.strip() for part in self.engine_mcp_tokens.get_secret_value().split(","))):
+            name, named, token = part.partition("=")
+            digest = hashlib.sha256(part.encode()).hexdigest()[:12]
+            tokens[name if named else digest] = token if named else part
+        return tokens
+
+    @property
+    def mcp_hosts(self) -> tuple[str, ...]:
+        """Host headers that are answered; on the loopback interface without a setting: its own names."""
+        given = tuple(filter(None, (part.strip() for part in self.engine_mcp_allowed_hosts.split(","))))
+        own = ("127.0.0.1:*", "localhost:*", "[::1]:*") if self.engine_mcp_host in LOOPBACK else ()
+        return given or own
 
     @property
     def agent_folders(self) -> list[Path]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chassis.rpc import RpcError, StatusCode
+from opusagent.call.v1.call_pb2 import CallInfo
+from opusagent.events.v1.events_pb2 import TurnTaken
 from opusagent.fsa.v1.fsa_pb2 import Output
 from opusagent.session.v1 import session_pb2 as pb
 
@@ -34,6 +36,8 @@ class FakeSession:
         self.fault: Callable[[Any], None] = lambda request: None
         self.after_save: Callable[[Any], None] = lambda request: None
         self.calls: list[pb.FindCallResponse] = []
+        self.provider_ids: dict[str, str] = {}
+        self.turns: dict[str, dict[str, TurnTaken]] = {}
         self.leases: dict[str, int] = {}
         self.ready: set[str] = set()
         self.draining: set[str] = set()
@@ -61,6 +65,35 @@ class FakeSession:
 
     async def ListCalls(self, request: pb.ListCallsRequest, context: Any) -> pb.ListCallsResponse:  # noqa: D102
         return pb.ListCallsResponse(calls=self.calls)
+
+    async def OpenCall(self, request: pb.OpenCallRequest, context: Any) -> pb.OpenCallResponse:  # noqa: D102
+        ids = self.provider_ids
+        known = next((one for one in self.calls if ids.get(one.call.call_id) == request.provider_call_id), None)
+        if known is None:
+            number = len(self.provider_ids) + 1
+            info = CallInfo(
+                call_id=f"text-{number}",
+                session_id=f"text-session-{number}",
+                channel=request.channel,
+                caller=request.caller,
+                callee=request.callee,
+                started_at_ms=request.now_ms,
+            )
+            known = pb.FindCallResponse(call=info, live=True)
+            self.calls.append(known)
+            self.provider_ids[info.call_id] = request.provider_call_id
+        return pb.OpenCallResponse(call=known.call, route=known.route)
+
+    async def FindCall(self, request: pb.FindCallRequest, context: Any) -> pb.FindCallResponse:  # noqa: D102
+        for one in self.calls:
+            if self.provider_ids.get(one.call.call_id) == request.provider_call_id:
+                return one
+        raise RpcError(StatusCode.NOT_FOUND, "no such call")
+
+    async def AppendTurns(self, request: pb.AppendTurnsRequest, context: Any) -> pb.AppendTurnsResponse:  # noqa: D102
+        for turn in request.turns:
+            self.turns.setdefault(request.session_id, {}).setdefault(turn.turn_id, turn.turn)
+        return pb.AppendTurnsResponse()
 
     async def LoadTask(self, request: pb.LoadTaskRequest, context: Any) -> pb.LoadTaskResponse:  # noqa: D102
         self.fault(request)

@@ -7,7 +7,11 @@ from chassis.logging import get_logger
 from chassis.retry import Backoff, Sleep
 from chassis.rpc import RpcError
 from fsa_engine.metrics import SESSION_RETRIES
+from opusagent.call.v1.call_pb2 import Channel
 from opusagent.session.v1.session_pb2 import (
+    AppendTurnsRequest,
+    AppendTurnsResponse,
+    FindCallRequest,
     FindCallResponse,
     ListCallsRequest,
     ListSessionsRequest,
@@ -15,9 +19,12 @@ from opusagent.session.v1.session_pb2 import (
     LoadTaskResponse,
     MarkDeliveredRequest,
     MarkDeliveredResponse,
+    OpenCallRequest,
+    OpenCallResponse,
     SaveTaskRequest,
     SaveTaskResponse,
     SessionView,
+    Turn,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +63,19 @@ class SessionStore:
     async def calls(self) -> Sequence[FindCallResponse]:
         """Return the live calls. Raises RpcError."""
         return (await self._insist(self._session.ListCalls, ListCallsRequest())).calls
+
+    async def open_call(self, request: OpenCallRequest) -> OpenCallResponse:
+        """Begin a call. Raises RpcError: RESOURCE_EXHAUSTED when there is no room for it."""
+        return await self._insist(self._session.OpenCall, request)
+
+    async def find_call(self, channel: Channel, provider_call_id: str) -> FindCallResponse:
+        """Return a call by the provider's id of it. Raises RpcError: NOT_FOUND."""
+        request = FindCallRequest(channel=channel, provider_call_id=provider_call_id)
+        return await self._insist(self._session.FindCall, request)
+
+    async def append_turns(self, session_id: str, turns: Sequence[Turn]) -> AppendTurnsResponse:
+        """Add turns to the transcript, each once. Raises RpcError."""
+        return await self._insist(self._session.AppendTurns, AppendTurnsRequest(session_id=session_id, turns=turns))
 
     async def _insist(self, method: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
         backoff = Backoff(*self._retry)
