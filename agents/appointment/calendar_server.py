@@ -83,6 +83,13 @@ class Cancelled(TypedDict):
     cancelled: bool
 
 
+class Moved(TypedDict, total=False):
+    """Whether the appointment is at the new time now; `taken` when that time could not be had any more."""
+
+    moved: bool
+    taken: bool
+
+
 class MessageLeft(TypedDict):
     """A message that the nurse will read."""
 
@@ -102,8 +109,9 @@ def database_path() -> Path:
 class Calendar:
     """Bookings and messages. Safe for several processes on the same file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, today: Callable[[], dt.date] = dt.date.today) -> None:
         self._path = path
+        self._today = today
         with self._transaction() as db:
             for statement in SCHEMA.split(";"):
                 db.execute(statement)
@@ -134,7 +142,7 @@ class Calendar:
 
     def find(self, caller: str) -> Found:
         """Find the next appointment of a telephone number; a withheld number has none."""
-        since = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+        since = self._today() - dt.timedelta(days=1)
         query = "SELECT * FROM bookings WHERE caller = ? AND status = 'booked' AND date >= ? ORDER BY date, time"
         with self._transaction() as db:
             row = db.execute(query, (caller, since.isoformat())).fetchone() if caller else None
@@ -148,6 +156,18 @@ class Calendar:
         def act(db: sqlite3.Connection) -> Cancelled:
             query = "UPDATE bookings SET status = 'cancelled' WHERE appointment_id = ? AND status = 'booked'"
             return {"cancelled": db.execute(query, (appointment_id,)).rowcount == 1}
+
+        return self._once(key, act)
+
+    def move(self, key: str, appointment_id: str, date: str, time: str) -> Moved:
+        """Put an appointment at another time, once per key."""
+        day, at = _date(date), _time(time)
+
+        def act(db: sqlite3.Connection) -> Moved:
+            if at not in _free(db, day, besides=appointment_id):
+                return {"taken": True}
+            query = "UPDATE bookings SET date = ?, time = ? WHERE appointment_id = ? AND status = 'booked'"
+            return {"moved": db.execute(query, (day.isoformat(), _clock(at), appointment_id)).rowcount == 1}
 
         return self._once(key, act)
 
@@ -198,9 +218,11 @@ def _grid() -> list[dt.time]:
     return [dt.time(m // 60, m % 60) for m in range(_minutes(OPENS), _minutes(CLOSES), SLOT_MINUTES)]
 
 
-def _free(db: sqlite3.Connection, day: dt.date) -> list[dt.time]:
-    query = "SELECT time FROM bookings WHERE date = ? AND status = 'booked' GROUP BY time HAVING count(*) >= ?"
-    taken = {row["time"] for row in db.execute(query, (day.isoformat(), _doctors()))}
+def _free(db: sqlite3.Connection, day: dt.date, besides: str = "") -> list[dt.time]:
+    """Return the free times of a day; `besides`: the appointment that does not count."""
+    query = """SELECT time FROM bookings WHERE date = ? AND status = 'booked' AND appointment_id != ?
+               GROUP BY time HAVING count(*) >= ?"""
+    taken = {row["time"] for row in db.execute(query, (day.isoformat(), besides, _doctors()))}
     return [slot for slot in _grid() if _clock(slot) not in taken]
 
 
@@ -268,6 +290,13 @@ def build_server(calendar: Calendar) -> MCPServer:
     def cancel_appointment(appointment_id: str, ctx: Context[Any, Any], idempotency_key: str = "") -> Cancelled:
         """Cancel an appointment."""
         return calendar.cancel(_key(idempotency_key, ctx), appointment_id)
+
+    @server.tool()
+    def move_appointment(
+        appointment_id: str, date: str, time: str, ctx: Context[Any, Any], idempotency_key: str = ""
+    ) -> Moved:
+        """Move an appointment to a date (YYYY-MM-DD) and time (HH:MM)."""
+        return calendar.move(_key(idempotency_key, ctx), appointment_id, date, time)
 
     @server.tool()
     def leave_message(text: str, ctx: Context[Any, Any], caller: str = "", idempotency_key: str = "") -> MessageLeft:

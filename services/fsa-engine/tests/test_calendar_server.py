@@ -59,6 +59,18 @@ def test_a_cancelled_time_is_free_again(calendar: Any) -> None:
     assert calendar.check(**SLOT)["available"]
 
 
+def test_a_moved_appointment_frees_its_old_time_and_never_takes_a_taken_one(calendar: Any) -> None:
+    mine = calendar.book("k1", **SLOT, caller="+1555")["appointment_id"]
+    calendar.book("k2", "2031-05-06", "11:00", "+1666")
+    assert calendar.move("k3", mine, "2031-05-06", "11:00") == {"taken": True}
+    assert calendar.move("k4", mine, **SLOT) == {"moved": True}, "its own time is free for itself"
+    assert calendar.move("k5", mine, "2031-05-07", "09:00") == {"moved": True}
+    assert calendar.move("k5", mine, "2031-05-08", "09:00") == {"moved": True}, "the key's first answer stands"
+    assert calendar.find("+1555") == {"found": True, "appointment_id": mine, "date": "2031-05-07", "time": "09:00"}
+    assert calendar.check(**SLOT)["available"]
+    assert calendar.move("k6", "A99999", "2031-05-07", "10:00") == {"moved": False}
+
+
 def test_the_next_appointment_is_found_and_a_withheld_number_has_none(calendar: Any) -> None:
     calendar.book("k1", "2031-05-07", "09:00", "+1555")
     calendar.book("k2", "2031-05-06", "16:30", "+1555")

@@ -36,7 +36,7 @@ _DAY = (
     Reply("*closed at the weekend|which *weekday", "Next Monday please."),
     Reply("nothing *free", "Next Tuesday please."),
     Reply("which *day would you like", "Tomorrow."),
-    Reply("or cancel an appointment", "Book an appointment."),
+    Reply("or cancel an appointment|or move an appointment", "Book an appointment."),
 )
 _MESSAGE = (
     Reply("shall I *pass it on", "Yes please, pass it on."),

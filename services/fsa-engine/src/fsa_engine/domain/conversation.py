@@ -33,7 +33,7 @@ from fsa_engine.domain.outputs import HangUp, Intent
 from fsa_engine.domain.snapshot import Snapshot
 from fsa_engine.domain.step import Step, step
 
-_MOVED = re.compile(r"(\w+): \w+ -> (\w+) ")
+_MOVED = re.compile(r"(\w+): (\w+) -> (\w+) ")
 
 Tool: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -223,9 +223,9 @@ class _Player:
 
 
 def _passed(made: Step) -> set[tuple[str, str]]:
-    """Return the states that tasks went to in a step, also those they left again or ended in."""
+    """Return the states that tasks left or went to in a step, also those they only passed or ended in."""
     notes = [_MOVED.match(note) for record in made.audit for note in record["decisions"]]
-    return {(note.group(1), note.group(2)) for note in notes if note}
+    return {(note.group(1), state) for note in notes if note for state in note.group(2, 3)}
 
 
 def spoken_texts(steps: Sequence[Step]) -> list[str]:
