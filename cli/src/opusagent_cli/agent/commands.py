@@ -1,6 +1,7 @@
 """The commands of `opusagent agent`. What they do is imported when they are run, so that `--help` is quick."""
 
 import json as jsons
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -41,3 +42,24 @@ def schema() -> None:
     from fsa_engine.domain.definition import json_schema
 
     typer.echo(jsons.dumps(json_schema(), indent=2))
+
+
+class Form(StrEnum):
+    """How a graph is written."""
+
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+@app.command()
+def graph(
+    path: OnePath,
+    *,
+    form: Annotated[Form, typer.Option("--format", help="Mermaid text, or an SVG picture.")] = Form.MERMAID,
+    task: Annotated[str, typer.Option(help="Only this task.")] = "",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write (default: print it).")] = None,
+) -> None:
+    """Draw an agent's tasks, from its definition."""
+    from opusagent_cli.agent import drawing
+
+    drawing.graph(path, form, task, output)

@@ -35,8 +35,9 @@ def edges(task: Task) -> list[Edge]:
 
 
 def _edges(name: str, state: Any) -> Iterator[Edge]:
-    ways = iter(getattr(state, "edges", None) or getattr(state, "transitions", ()))
-    several = len(getattr(state, "transitions", ())) > 1
+    transitions: tuple[Any, ...] = getattr(state, "transitions", ())
+    ways: Iterator[Any] = iter(getattr(state, "edges", transitions))
+    several = len(transitions) > 1
     for key, target in state.targets():
         if key in {"to", "transitions"}:
             way = next(ways)

@@ -31,15 +31,15 @@ def unconfirmed_states(agent: Agent) -> dict[str, set[str]]:
     entered = {name for name, task in agent.tasks.items() if not getattr(task, "internal", False)}
     while True:
         reached = {name: _before_yes(agent, task) for name, task in agent.tasks.items() if name in entered}
-        run = {
-            task.states[state].task  # type: ignore[union-attr]
-            for name, task in agent.tasks.items()
-            for state in reached.get(name, ())
-            if task.states[state].kind == "task"
-        }
+        visited = [state for name, states in reached.items() for state in _states(agent.tasks[name], states)]
+        run: set[str] = {state.task for state in visited if state.kind == "task"}
         if run <= entered:
             return {name: reached.get(name, set()) for name in agent.tasks}
         entered |= run
+
+
+def _states(task: Task, names: set[str]) -> list[Any]:
+    return [task.states[name] for name in names]
 
 
 def _before_yes(agent: Agent, task: Task, seen: tuple[str, ...] = ()) -> set[str]:
