@@ -6,7 +6,9 @@ from simulator.caller.replies import first_time_offered
 WANT_BOOKING = "I'd like to book an appointment for tomorrow."
 WANT_MESSAGE = "I want to leave a message for the nurse."
 TEN = "Ten a.m. please."
-THREE = "Three p.m. please."
+FOUR = "Four p.m. please."
+# A person who was not understood says it differently.
+IN_OTHER_WORDS = "At four o'clock."
 YES = "Yes please."
 NO = "No thank you."
 CONTINUE = "Continue please."
@@ -53,6 +55,7 @@ def getting_to_the_confirmation(time: str = TEN) -> tuple[Reply, ...]:
     """Until the agent asks whether to book."""
     return (
         Reply("could *offer", first_time_offered),
+        Reply("didn't get the *time", IN_OTHER_WORDS),
         Reply(f"{ASKS_TIME}|what time", time),
         *getting_to_the_time(),
         Reply("continue or start over", CONTINUE),

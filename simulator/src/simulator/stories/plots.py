@@ -58,7 +58,7 @@ async def start_over(stage: Stage) -> None:
     await caller.converses((), until=f"{lines.ASKS_DAY}|{lines.GREETING}", timeout=ANSWER_S)
     stage.check("the agent asks anew", True)
     await caller.says("Tomorrow please." if matches(caller.heard[-1].text, lines.ASKS_DAY) else lines.WANT_BOOKING)
-    await _finish(stage, caller, lines.THREE)
+    await _finish(stage, caller, lines.FOUR)
     await stage.texts_are(1)
     rows = await stage.bookings_are(1)
     times = [row.get("time", "") for row in rows]
