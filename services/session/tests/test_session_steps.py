@@ -96,6 +96,8 @@ async def test_the_audit_is_a_hash_chain_on_the_log(stored_world):
         assert (event.session_id, event.call_id) == (session_id, "call")
         previous = digest
     assert index == 5
+    loaded = await client.LoadTask(api.LoadTaskRequest(session_id=session_id))
+    assert (loaded.audit_index, loaded.audit_hash) == (5, previous)
 
 
 async def test_a_turn_is_kept_once_and_recorded_once(stored_world):

@@ -24,25 +24,31 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1copusagent/call/v1/call.proto\x12\x11opusagent.call.v1\"T\n\x0b\x41udioFormat\x12-\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1b.opusagent.call.v1.Encoding\x12\x16\n\x0esample_rate_hz\x18\x02 \x01(\r\"|\n\x05Route\x12\x14\n\x0cgateway_slot\x18\x01 \x01(\r\x12\x1a\n\x12gateway_generation\x18\x02 \x01(\r\x12\x12\n\nrelay_slot\x18\x03 \x01(\r\x12\x18\n\x10relay_generation\x18\x04 \x01(\r\x12\x13\n\x0b\x65ngine_slot\x18\x05 \x01(\r\"\x85\x02\n\x08\x43\x61llInfo\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12+\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1a.opusagent.call.v1.Channel\x12/\n\tdirection\x18\x04 \x01(\x0e\x32\x1c.opusagent.call.v1.Direction\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x06 \x01(\t\x12.\n\x06\x66ormat\x18\x07 \x01(\x0b\x32\x1e.opusagent.call.v1.AudioFormat\x12\x15\n\rstarted_at_ms\x18\x08 \x01(\x03\x12\x0f\n\x07resumed\x18\t \x01(\x08*u\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43HANNEL_TWILIO\x10\x01\x12\x16\n\x12\x43HANNEL_AUDIOCODES\x10\x02\x12\x13\n\x0f\x43HANNEL_BROWSER\x10\x03\x12\x10\n\x0c\x43HANNEL_TEXT\x10\x04*U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_INBOUND\x10\x01\x12\x16\n\x12\x44IRECTION_OUTBOUND\x10\x02*_\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x45NCODING_MULAW\x10\x01\x12\x11\n\rENCODING_ALAW\x10\x02\x12\x12\n\x0e\x45NCODING_PCM16\x10\x03*\xb8\x01\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45ND_REASON_CALLER_HUNG_UP\x10\x01\x12\x1c\n\x18\x45ND_REASON_AGENT_HUNG_UP\x10\x02\x12\x1a\n\x16\x45ND_REASON_TRANSFERRED\x10\x03\x12\x17\n\x13\x45ND_REASON_LEG_LOST\x10\x04\x12\x1d\n\x19\x45ND_REASON_PROVIDER_ERROR\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1copusagent/call/v1/call.proto\x12\x11opusagent.call.v1\"T\n\x0b\x41udioFormat\x12-\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1b.opusagent.call.v1.Encoding\x12\x16\n\x0esample_rate_hz\x18\x02 \x01(\r\"|\n\x05Route\x12\x14\n\x0cgateway_slot\x18\x01 \x01(\r\x12\x1a\n\x12gateway_generation\x18\x02 \x01(\r\x12\x12\n\nrelay_slot\x18\x03 \x01(\r\x12\x18\n\x10relay_generation\x18\x04 \x01(\r\x12\x13\n\x0b\x65ngine_slot\x18\x05 \x01(\r\"\x85\x02\n\x08\x43\x61llInfo\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12+\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1a.opusagent.call.v1.Channel\x12/\n\tdirection\x18\x04 \x01(\x0e\x32\x1c.opusagent.call.v1.Direction\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x06 \x01(\t\x12.\n\x06\x66ormat\x18\x07 \x01(\x0b\x32\x1e.opusagent.call.v1.AudioFormat\x12\x15\n\rstarted_at_ms\x18\x08 \x01(\x03\x12\x0f\n\x07resumed\x18\t \x01(\x08\"B\n\x0cTransferCall\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12\x11\n\ttimeout_s\x18\x03 \x01(\r\"g\n\x0eTransferResult\x12\x33\n\x07outcome\x18\x01 \x01(\x0e\x32\".opusagent.call.v1.TransferOutcome\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t*u\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43HANNEL_TWILIO\x10\x01\x12\x16\n\x12\x43HANNEL_AUDIOCODES\x10\x02\x12\x13\n\x0f\x43HANNEL_BROWSER\x10\x03\x12\x10\n\x0c\x43HANNEL_TEXT\x10\x04*U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_INBOUND\x10\x01\x12\x16\n\x12\x44IRECTION_OUTBOUND\x10\x02*_\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x45NCODING_MULAW\x10\x01\x12\x11\n\rENCODING_ALAW\x10\x02\x12\x12\n\x0e\x45NCODING_PCM16\x10\x03*\xaa\x01\n\x0fTransferOutcome\x12 \n\x1cTRANSFER_OUTCOME_UNSPECIFIED\x10\x00\x12\x1d\n\x19TRANSFER_OUTCOME_ANSWERED\x10\x01\x12\x19\n\x15TRANSFER_OUTCOME_BUSY\x10\x02\x12\x1e\n\x1aTRANSFER_OUTCOME_NO_ANSWER\x10\x03\x12\x1b\n\x17TRANSFER_OUTCOME_FAILED\x10\x04*\xb8\x01\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45ND_REASON_CALLER_HUNG_UP\x10\x01\x12\x1c\n\x18\x45ND_REASON_AGENT_HUNG_UP\x10\x02\x12\x1a\n\x16\x45ND_REASON_TRANSFERRED\x10\x03\x12\x17\n\x13\x45ND_REASON_LEG_LOST\x10\x04\x12\x1d\n\x19\x45ND_REASON_PROVIDER_ERROR\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'opusagent.call.v1.call_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHANNEL']._serialized_start=527
-  _globals['_CHANNEL']._serialized_end=644
-  _globals['_DIRECTION']._serialized_start=646
-  _globals['_DIRECTION']._serialized_end=731
-  _globals['_ENCODING']._serialized_start=733
-  _globals['_ENCODING']._serialized_end=828
-  _globals['_ENDREASON']._serialized_start=831
-  _globals['_ENDREASON']._serialized_end=1015
+  _globals['_CHANNEL']._serialized_start=700
+  _globals['_CHANNEL']._serialized_end=817
+  _globals['_DIRECTION']._serialized_start=819
+  _globals['_DIRECTION']._serialized_end=904
+  _globals['_ENCODING']._serialized_start=906
+  _globals['_ENCODING']._serialized_end=1001
+  _globals['_TRANSFEROUTCOME']._serialized_start=1004
+  _globals['_TRANSFEROUTCOME']._serialized_end=1174
+  _globals['_ENDREASON']._serialized_start=1177
+  _globals['_ENDREASON']._serialized_end=1361
   _globals['_AUDIOFORMAT']._serialized_start=51
   _globals['_AUDIOFORMAT']._serialized_end=135
   _globals['_ROUTE']._serialized_start=137
   _globals['_ROUTE']._serialized_end=261
   _globals['_CALLINFO']._serialized_start=264
   _globals['_CALLINFO']._serialized_end=525
+  _globals['_TRANSFERCALL']._serialized_start=527
+  _globals['_TRANSFERCALL']._serialized_end=593
+  _globals['_TRANSFERRESULT']._serialized_start=595
+  _globals['_TRANSFERRESULT']._serialized_end=698
 # @@protoc_insertion_point(module_scope)

@@ -27,6 +27,14 @@ class Encoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENCODING_ALAW: _ClassVar[Encoding]
     ENCODING_PCM16: _ClassVar[Encoding]
 
+class TransferOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRANSFER_OUTCOME_UNSPECIFIED: _ClassVar[TransferOutcome]
+    TRANSFER_OUTCOME_ANSWERED: _ClassVar[TransferOutcome]
+    TRANSFER_OUTCOME_BUSY: _ClassVar[TransferOutcome]
+    TRANSFER_OUTCOME_NO_ANSWER: _ClassVar[TransferOutcome]
+    TRANSFER_OUTCOME_FAILED: _ClassVar[TransferOutcome]
+
 class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     END_REASON_UNSPECIFIED: _ClassVar[EndReason]
@@ -47,6 +55,11 @@ ENCODING_UNSPECIFIED: Encoding
 ENCODING_MULAW: Encoding
 ENCODING_ALAW: Encoding
 ENCODING_PCM16: Encoding
+TRANSFER_OUTCOME_UNSPECIFIED: TransferOutcome
+TRANSFER_OUTCOME_ANSWERED: TransferOutcome
+TRANSFER_OUTCOME_BUSY: TransferOutcome
+TRANSFER_OUTCOME_NO_ANSWER: TransferOutcome
+TRANSFER_OUTCOME_FAILED: TransferOutcome
 END_REASON_UNSPECIFIED: EndReason
 END_REASON_CALLER_HUNG_UP: EndReason
 END_REASON_AGENT_HUNG_UP: EndReason
@@ -97,3 +110,23 @@ class CallInfo(_message.Message):
     started_at_ms: int
     resumed: bool
     def __init__(self, call_id: _Optional[str] = ..., session_id: _Optional[str] = ..., channel: _Optional[_Union[Channel, str]] = ..., direction: _Optional[_Union[Direction, str]] = ..., caller: _Optional[str] = ..., callee: _Optional[str] = ..., format: _Optional[_Union[AudioFormat, _Mapping]] = ..., started_at_ms: _Optional[int] = ..., resumed: _Optional[bool] = ...) -> None: ...
+
+class TransferCall(_message.Message):
+    __slots__ = ("target", "summary", "timeout_s")
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    target: str
+    summary: str
+    timeout_s: int
+    def __init__(self, target: _Optional[str] = ..., summary: _Optional[str] = ..., timeout_s: _Optional[int] = ...) -> None: ...
+
+class TransferResult(_message.Message):
+    __slots__ = ("outcome", "detail", "event_id")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    outcome: TransferOutcome
+    detail: str
+    event_id: str
+    def __init__(self, outcome: _Optional[_Union[TransferOutcome, str]] = ..., detail: _Optional[str] = ..., event_id: _Optional[str] = ...) -> None: ...

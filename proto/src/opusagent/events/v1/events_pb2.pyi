@@ -17,7 +17,7 @@ SPEAKER_CALLER: Speaker
 SPEAKER_AGENT: Speaker
 
 class CallEvent(_message.Message):
-    __slots__ = ("event_id", "session_id", "call_id", "occurred_at_ms", "source", "call_started", "call_reattached", "socket_lost", "call_ended", "turn_taken", "fsa_stepped", "tool_called", "tool_returned", "sms_requested", "sms_sent", "sms_failed", "sms_delivered", "sms_received", "dial_requested", "call_placed", "call_not_placed", "session_expired")
+    __slots__ = ("event_id", "session_id", "call_id", "occurred_at_ms", "source", "call_started", "call_reattached", "socket_lost", "call_ended", "turn_taken", "fsa_stepped", "tool_called", "tool_returned", "sms_requested", "sms_sent", "sms_failed", "sms_delivered", "sms_received", "dial_requested", "call_placed", "call_not_placed", "session_expired", "transfer_started", "transfer_ended")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,8 @@ class CallEvent(_message.Message):
     CALL_PLACED_FIELD_NUMBER: _ClassVar[int]
     CALL_NOT_PLACED_FIELD_NUMBER: _ClassVar[int]
     SESSION_EXPIRED_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_STARTED_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_ENDED_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     session_id: str
     call_id: str
@@ -62,7 +64,9 @@ class CallEvent(_message.Message):
     call_placed: CallPlaced
     call_not_placed: CallNotPlaced
     session_expired: SessionExpired
-    def __init__(self, event_id: _Optional[str] = ..., session_id: _Optional[str] = ..., call_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., source: _Optional[str] = ..., call_started: _Optional[_Union[CallStarted, _Mapping]] = ..., call_reattached: _Optional[_Union[CallReattached, _Mapping]] = ..., socket_lost: _Optional[_Union[SocketLost, _Mapping]] = ..., call_ended: _Optional[_Union[CallEnded, _Mapping]] = ..., turn_taken: _Optional[_Union[TurnTaken, _Mapping]] = ..., fsa_stepped: _Optional[_Union[FsaStepped, _Mapping]] = ..., tool_called: _Optional[_Union[ToolCalled, _Mapping]] = ..., tool_returned: _Optional[_Union[ToolReturned, _Mapping]] = ..., sms_requested: _Optional[_Union[SmsRequested, _Mapping]] = ..., sms_sent: _Optional[_Union[SmsSent, _Mapping]] = ..., sms_failed: _Optional[_Union[SmsFailed, _Mapping]] = ..., sms_delivered: _Optional[_Union[SmsDelivered, _Mapping]] = ..., sms_received: _Optional[_Union[SmsReceived, _Mapping]] = ..., dial_requested: _Optional[_Union[DialRequested, _Mapping]] = ..., call_placed: _Optional[_Union[CallPlaced, _Mapping]] = ..., call_not_placed: _Optional[_Union[CallNotPlaced, _Mapping]] = ..., session_expired: _Optional[_Union[SessionExpired, _Mapping]] = ...) -> None: ...
+    transfer_started: TransferStarted
+    transfer_ended: TransferEnded
+    def __init__(self, event_id: _Optional[str] = ..., session_id: _Optional[str] = ..., call_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., source: _Optional[str] = ..., call_started: _Optional[_Union[CallStarted, _Mapping]] = ..., call_reattached: _Optional[_Union[CallReattached, _Mapping]] = ..., socket_lost: _Optional[_Union[SocketLost, _Mapping]] = ..., call_ended: _Optional[_Union[CallEnded, _Mapping]] = ..., turn_taken: _Optional[_Union[TurnTaken, _Mapping]] = ..., fsa_stepped: _Optional[_Union[FsaStepped, _Mapping]] = ..., tool_called: _Optional[_Union[ToolCalled, _Mapping]] = ..., tool_returned: _Optional[_Union[ToolReturned, _Mapping]] = ..., sms_requested: _Optional[_Union[SmsRequested, _Mapping]] = ..., sms_sent: _Optional[_Union[SmsSent, _Mapping]] = ..., sms_failed: _Optional[_Union[SmsFailed, _Mapping]] = ..., sms_delivered: _Optional[_Union[SmsDelivered, _Mapping]] = ..., sms_received: _Optional[_Union[SmsReceived, _Mapping]] = ..., dial_requested: _Optional[_Union[DialRequested, _Mapping]] = ..., call_placed: _Optional[_Union[CallPlaced, _Mapping]] = ..., call_not_placed: _Optional[_Union[CallNotPlaced, _Mapping]] = ..., session_expired: _Optional[_Union[SessionExpired, _Mapping]] = ..., transfer_started: _Optional[_Union[TransferStarted, _Mapping]] = ..., transfer_ended: _Optional[_Union[TransferEnded, _Mapping]] = ...) -> None: ...
 
 class CallStarted(_message.Message):
     __slots__ = ("call", "provider_call_id")
@@ -221,3 +225,17 @@ class CallNotPlaced(_message.Message):
 class SessionExpired(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class TransferStarted(_message.Message):
+    __slots__ = ("target",)
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    target: str
+    def __init__(self, target: _Optional[str] = ...) -> None: ...
+
+class TransferEnded(_message.Message):
+    __slots__ = ("outcome", "detail")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    outcome: _call_pb2.TransferOutcome
+    detail: str
+    def __init__(self, outcome: _Optional[_Union[_call_pb2.TransferOutcome, str]] = ..., detail: _Optional[str] = ...) -> None: ...

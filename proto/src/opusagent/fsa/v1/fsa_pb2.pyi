@@ -141,10 +141,12 @@ class CancelTask(_message.Message):
     def __init__(self, task_id: _Optional[str] = ..., caller_words: _Optional[str] = ..., function_call_id: _Optional[str] = ...) -> None: ...
 
 class KeyPress(_message.Message):
-    __slots__ = ("digit",)
+    __slots__ = ("digit", "sealed")
     DIGIT_FIELD_NUMBER: _ClassVar[int]
+    SEALED_FIELD_NUMBER: _ClassVar[int]
     digit: str
-    def __init__(self, digit: _Optional[str] = ...) -> None: ...
+    sealed: bytes
+    def __init__(self, digit: _Optional[str] = ..., sealed: _Optional[bytes] = ...) -> None: ...
 
 class NoInput(_message.Message):
     __slots__ = ()
@@ -156,10 +158,24 @@ class Accepted(_message.Message):
     event_id: str
     def __init__(self, event_id: _Optional[str] = ...) -> None: ...
 
+class Floor(_message.Message):
+    __slots__ = ("gated",)
+    GATED_FIELD_NUMBER: _ClassVar[int]
+    gated: bool
+    def __init__(self, gated: _Optional[bool] = ...) -> None: ...
+
+class Privacy(_message.Message):
+    __slots__ = ("on",)
+    ON_FIELD_NUMBER: _ClassVar[int]
+    on: bool
+    def __init__(self, on: _Optional[bool] = ...) -> None: ...
+
 class Outputs(_message.Message):
-    __slots__ = ("event_id", "outputs")
+    __slots__ = ("event_id", "outputs", "floor")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    FLOOR_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     outputs: _containers.RepeatedCompositeFieldContainer[Output]
-    def __init__(self, event_id: _Optional[str] = ..., outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ...) -> None: ...
+    floor: Floor
+    def __init__(self, event_id: _Optional[str] = ..., outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ..., floor: _Optional[_Union[Floor, _Mapping]] = ...) -> None: ...

@@ -27,53 +27,53 @@ from opusagent.dialogue.v1 import plan_pb2 as opusagent_dot_dialogue_dot_v1_dot_
 from opusagent.fsa.v1 import fsa_pb2 as opusagent_dot_fsa_dot_v1_dot_fsa__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eopusagent/media/v1/inbox.proto\x12\x12opusagent.media.v1\x1a\x1copusagent/call/v1/call.proto\x1a opusagent/dialogue/v1/plan.proto\x1a\x1aopusagent/fsa/v1/fsa.proto\"{\n\x04Head\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12*\n\x06sender\x18\x02 \x01(\x0e\x32\x1a.opusagent.media.v1.Sender\x12\x12\n\ngeneration\x18\x03 \x01(\r\x12\x10\n\x08sequence\x18\x04 \x01(\x04\x12\x10\n\x08media_ms\x18\x05 \x01(\x04\":\n\nRelayInbox\x12,\n\x05items\x18\x01 \x03(\x0b\x32\x1d.opusagent.media.v1.RelayItem\"\xb5\x03\n\tRelayItem\x12&\n\x04head\x18\x01 \x01(\x0b\x32\x18.opusagent.media.v1.Head\x12\x30\n\x06opened\x18\n \x01(\x0b\x32\x1e.opusagent.media.v1.CallOpenedH\x00\x12\x30\n\x05\x61udio\x18\x0b \x01(\x0b\x32\x1f.opusagent.media.v1.CallerAudioH\x00\x12*\n\x05heard\x18\x0c \x01(\x0b\x32\x19.opusagent.media.v1.HeardH\x00\x12)\n\x03key\x18\r \x01(\x0b\x32\x1a.opusagent.fsa.v1.KeyPressH\x00\x12\x30\n\x06\x63losed\x18\x0e \x01(\x0b\x32\x1e.opusagent.media.v1.CallClosedH\x00\x12-\n\x04plan\x18\x14 \x01(\x0b\x32\x1d.opusagent.media.v1.PlanReadyH\x00\x12.\n\x08\x61\x63\x63\x65pted\x18\x15 \x01(\x0b\x32\x1a.opusagent.fsa.v1.AcceptedH\x00\x12,\n\x07outputs\x18\x16 \x01(\x0b\x32\x19.opusagent.fsa.v1.OutputsH\x00\x42\x06\n\x04\x62ody\"t\n\nCallOpened\x12)\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1b.opusagent.call.v1.CallInfo\x12\'\n\x05route\x18\x02 \x01(\x0b\x32\x18.opusagent.call.v1.Route\x12\x12\n\nreattached\x18\x03 \x01(\x08\"\x1c\n\x0b\x43\x61llerAudio\x12\r\n\x05\x61udio\x18\x01 \x01(\x0c\"J\n\x05Heard\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x10\n\x08heard_ms\x18\x02 \x01(\r\x12\r\n\x05\x65nded\x18\x03 \x01(\x08\x12\x0f\n\x07\x66lushed\x18\x04 \x01(\x08\":\n\nCallClosed\x12,\n\x06reason\x18\x01 \x01(\x0e\x32\x1c.opusagent.call.v1.EndReason\"y\n\tPlanReady\x12\x31\n\x04plan\x18\x01 \x01(\x0b\x32#.opusagent.dialogue.v1.DialoguePlan\x12*\n\x07opening\x18\x02 \x01(\x0b\x32\x19.opusagent.fsa.v1.Outputs\x12\r\n\x05\x65rror\x18\x03 \x01(\t\">\n\x0cGatewayInbox\x12.\n\x05items\x18\x01 \x03(\x0b\x32\x1f.opusagent.media.v1.GatewayItem\"\xf8\x02\n\x0bGatewayItem\x12&\n\x04head\x18\x01 \x01(\x0b\x32\x18.opusagent.media.v1.Head\x12/\n\x05\x61udio\x18\n \x01(\x0b\x32\x1e.opusagent.media.v1.AgentAudioH\x00\x12*\n\x05\x66lush\x18\x0b \x01(\x0b\x32\x19.opusagent.media.v1.FlushH\x00\x12\x32\n\x06speech\x18\x0c \x01(\x0b\x32 .opusagent.media.v1.CallerSpeechH\x00\x12:\n\ntranscript\x18\r \x01(\x0b\x32$.opusagent.media.v1.CallerTranscriptH\x00\x12\x31\n\x07hang_up\x18\x0e \x01(\x0b\x32\x1e.opusagent.media.v1.HangUpCallH\x00\x12\x39\n\rheard_through\x18\x0f \x01(\x0b\x32 .opusagent.media.v1.HeardThroughH\x00\x42\x06\n\x04\x62ody\"N\n\nAgentAudio\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\r\n\x05\x61udio\x18\x02 \x01(\x0c\x12\x12\n\ntranscript\x18\x03 \x01(\t\x12\x0c\n\x04last\x18\x04 \x01(\x08\"\x07\n\x05\x46lush\">\n\x0c\x43\x61llerSpeech\x12.\n\x05phase\x18\x01 \x01(\x0e\x32\x1f.opusagent.media.v1.SpeechPhase\"C\n\x10\x43\x61llerTranscript\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05\x66inal\x18\x02 \x01(\x08\x12\x12\n\nconfidence\x18\x03 \x01(\x02\"J\n\nHangUpCall\x12,\n\x06reason\x18\x01 \x01(\x0e\x32\x1c.opusagent.call.v1.EndReason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\" \n\x0cHeardThrough\x12\x10\n\x08media_ms\x18\x01 \x01(\x04\"6\n\x08\x46saInbox\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.opusagent.media.v1.FsaItem\"\xcf\x04\n\x07\x46saItem\x12&\n\x04head\x18\x01 \x01(\x0b\x32\x18.opusagent.media.v1.Head\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x16\n\x0eoccurred_at_ms\x18\x03 \x01(\x03\x12\'\n\x05route\x18\x04 \x01(\x0b\x32\x18.opusagent.call.v1.Route\x12\x12\n\nsession_id\x18\x05 \x01(\t\x12\x30\n\x06opened\x18\n \x01(\x0b\x32\x1e.opusagent.media.v1.CallOpenedH\x00\x12)\n\x03key\x18\x0b \x01(\x0b\x32\x1a.opusagent.fsa.v1.KeyPressH\x00\x12\x30\n\x06\x63losed\x18\x0c \x01(\x0b\x32\x1e.opusagent.media.v1.CallClosedH\x00\x12/\n\x04plan\x18\x14 \x01(\x0b\x32\x1f.opusagent.media.v1.PlanRequestH\x00\x12\x30\n\tutterance\x18\x15 \x01(\x0b\x32\x1b.opusagent.fsa.v1.UtteranceH\x00\x12,\n\x05start\x18\x16 \x01(\x0b\x32\x1b.opusagent.fsa.v1.StartTaskH\x00\x12.\n\x06\x61nswer\x18\x17 \x01(\x0b\x32\x1c.opusagent.fsa.v1.AnswerTaskH\x00\x12.\n\x06\x63\x61ncel\x18\x18 \x01(\x0b\x32\x1c.opusagent.fsa.v1.CancelTaskH\x00\x12-\n\x08no_input\x18\x19 \x01(\x0b\x32\x19.opusagent.fsa.v1.NoInputH\x00\x42\x06\n\x04\x62ody\"f\n\x0bPlanRequest\x12)\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1b.opusagent.call.v1.CallInfo\x12,\n\x06styles\x18\x02 \x03(\x0e\x32\x1c.opusagent.dialogue.v1.Style*Y\n\x06Sender\x12\x16\n\x12SENDER_UNSPECIFIED\x10\x00\x12\x12\n\x0eSENDER_GATEWAY\x10\x01\x12\x10\n\x0cSENDER_RELAY\x10\x02\x12\x11\n\rSENDER_ENGINE\x10\x03*{\n\x0bSpeechPhase\x12\x1c\n\x18SPEECH_PHASE_UNSPECIFIED\x10\x00\x12\x18\n\x14SPEECH_PHASE_STARTED\x10\x01\x12\x18\n\x14SPEECH_PHASE_STOPPED\x10\x02\x12\x1a\n\x16SPEECH_PHASE_COMMITTED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eopusagent/media/v1/inbox.proto\x12\x12opusagent.media.v1\x1a\x1copusagent/call/v1/call.proto\x1a opusagent/dialogue/v1/plan.proto\x1a\x1aopusagent/fsa/v1/fsa.proto\"{\n\x04Head\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12*\n\x06sender\x18\x02 \x01(\x0e\x32\x1a.opusagent.media.v1.Sender\x12\x12\n\ngeneration\x18\x03 \x01(\r\x12\x10\n\x08sequence\x18\x04 \x01(\x04\x12\x10\n\x08media_ms\x18\x05 \x01(\x04\":\n\nRelayInbox\x12,\n\x05items\x18\x01 \x03(\x0b\x32\x1d.opusagent.media.v1.RelayItem\"\xef\x03\n\tRelayItem\x12&\n\x04head\x18\x01 \x01(\x0b\x32\x18.opusagent.media.v1.Head\x12\x30\n\x06opened\x18\n \x01(\x0b\x32\x1e.opusagent.media.v1.CallOpenedH\x00\x12\x30\n\x05\x61udio\x18\x0b \x01(\x0b\x32\x1f.opusagent.media.v1.CallerAudioH\x00\x12*\n\x05heard\x18\x0c \x01(\x0b\x32\x19.opusagent.media.v1.HeardH\x00\x12)\n\x03key\x18\r \x01(\x0b\x32\x1a.opusagent.fsa.v1.KeyPressH\x00\x12\x30\n\x06\x63losed\x18\x0e \x01(\x0b\x32\x1e.opusagent.media.v1.CallClosedH\x00\x12\x38\n\x0btransferred\x18\x0f \x01(\x0b\x32!.opusagent.call.v1.TransferResultH\x00\x12-\n\x04plan\x18\x14 \x01(\x0b\x32\x1d.opusagent.media.v1.PlanReadyH\x00\x12.\n\x08\x61\x63\x63\x65pted\x18\x15 \x01(\x0b\x32\x1a.opusagent.fsa.v1.AcceptedH\x00\x12,\n\x07outputs\x18\x16 \x01(\x0b\x32\x19.opusagent.fsa.v1.OutputsH\x00\x42\x06\n\x04\x62ody\"t\n\nCallOpened\x12)\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1b.opusagent.call.v1.CallInfo\x12\'\n\x05route\x18\x02 \x01(\x0b\x32\x18.opusagent.call.v1.Route\x12\x12\n\nreattached\x18\x03 \x01(\x08\"\x1c\n\x0b\x43\x61llerAudio\x12\r\n\x05\x61udio\x18\x01 \x01(\x0c\"J\n\x05Heard\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x10\n\x08heard_ms\x18\x02 \x01(\r\x12\r\n\x05\x65nded\x18\x03 \x01(\x08\x12\x0f\n\x07\x66lushed\x18\x04 \x01(\x08\":\n\nCallClosed\x12,\n\x06reason\x18\x01 \x01(\x0e\x32\x1c.opusagent.call.v1.EndReason\"y\n\tPlanReady\x12\x31\n\x04plan\x18\x01 \x01(\x0b\x32#.opusagent.dialogue.v1.DialoguePlan\x12*\n\x07opening\x18\x02 \x01(\x0b\x32\x19.opusagent.fsa.v1.Outputs\x12\r\n\x05\x65rror\x18\x03 \x01(\t\">\n\x0cGatewayInbox\x12.\n\x05items\x18\x01 \x03(\x0b\x32\x1f.opusagent.media.v1.GatewayItem\"\xdb\x03\n\x0bGatewayItem\x12&\n\x04head\x18\x01 \x01(\x0b\x32\x18.opusagent.media.v1.Head\x12/\n\x05\x61udio\x18\n \x01(\x0b\x32\x1e.opusagent.media.v1.AgentAudioH\x00\x12*\n\x05\x66lush\x18\x0b \x01(\x0b\x32\x19.opusagent.media.v1.FlushH\x00\x12\x32\n\x06speech\x18\x0c \x01(\x0b\x32 .opusagent.media.v1.CallerSpeechH\x00\x12:\n\ntranscript\x18\r \x01(\x0b\x32$.opusagent.media.v1.CallerTranscriptH\x00\x12\x31\n\x07hang_up\x18\x0e \x01(\x0b\x32\x1e.opusagent.media.v1.HangUpCallH\x00\x12\x39\n\rheard_through\x18\x0f \x01(\x0b\x32 .opusagent.media.v1.HeardThroughH\x00\x12\x33\n\x08transfer\x18\x10 \x01(\x0b\x32\x1f.opusagent.call.v1.TransferCallH\x00\x12,\n\x07privacy\x18\x14 \x01(\x0b\x32\x19.opusagent.fsa.v1.PrivacyH\x00\x42\x06\n\x04\x62ody\"N\n\nAgentAudio\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\r\n\x05\x61udio\x18\x02 \x01(\x0c\x12\x12\n\ntranscript\x18\x03 \x01(\t\x12\x0c\n\x04last\x18\x04 \x01(\x08\"\x07\n\x05\x46lush\">\n\x0c\x43\x61llerSpeech\x12.\n\x05phase\x18\x01 \x01(\x0e\x32\x1f.opusagent.media.v1.SpeechPhase\"C\n\x10\x43\x61llerTranscript\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05\x66inal\x18\x02 \x01(\x08\x12\x12\n\nconfidence\x18\x03 \x01(\x02\"J\n\nHangUpCall\x12,\n\x06reason\x18\x01 \x01(\x0e\x32\x1c.opusagent.call.v1.EndReason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\" \n\x0cHeardThrough\x12\x10\n\x08media_ms\x18\x01 \x01(\x04\"6\n\x08\x46saInbox\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.opusagent.media.v1.FsaItem\"\x89\x05\n\x07\x46saItem\x12&\n\x04head\x18\x01 \x01(\x0b\x32\x18.opusagent.media.v1.Head\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x16\n\x0eoccurred_at_ms\x18\x03 \x01(\x03\x12\'\n\x05route\x18\x04 \x01(\x0b\x32\x18.opusagent.call.v1.Route\x12\x12\n\nsession_id\x18\x05 \x01(\t\x12\x30\n\x06opened\x18\n \x01(\x0b\x32\x1e.opusagent.media.v1.CallOpenedH\x00\x12)\n\x03key\x18\x0b \x01(\x0b\x32\x1a.opusagent.fsa.v1.KeyPressH\x00\x12\x30\n\x06\x63losed\x18\x0c \x01(\x0b\x32\x1e.opusagent.media.v1.CallClosedH\x00\x12\x38\n\x0btransferred\x18\r \x01(\x0b\x32!.opusagent.call.v1.TransferResultH\x00\x12/\n\x04plan\x18\x14 \x01(\x0b\x32\x1f.opusagent.media.v1.PlanRequestH\x00\x12\x30\n\tutterance\x18\x15 \x01(\x0b\x32\x1b.opusagent.fsa.v1.UtteranceH\x00\x12,\n\x05start\x18\x16 \x01(\x0b\x32\x1b.opusagent.fsa.v1.StartTaskH\x00\x12.\n\x06\x61nswer\x18\x17 \x01(\x0b\x32\x1c.opusagent.fsa.v1.AnswerTaskH\x00\x12.\n\x06\x63\x61ncel\x18\x18 \x01(\x0b\x32\x1c.opusagent.fsa.v1.CancelTaskH\x00\x12-\n\x08no_input\x18\x19 \x01(\x0b\x32\x19.opusagent.fsa.v1.NoInputH\x00\x42\x06\n\x04\x62ody\"f\n\x0bPlanRequest\x12)\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1b.opusagent.call.v1.CallInfo\x12,\n\x06styles\x18\x02 \x03(\x0e\x32\x1c.opusagent.dialogue.v1.Style*Y\n\x06Sender\x12\x16\n\x12SENDER_UNSPECIFIED\x10\x00\x12\x12\n\x0eSENDER_GATEWAY\x10\x01\x12\x10\n\x0cSENDER_RELAY\x10\x02\x12\x11\n\rSENDER_ENGINE\x10\x03*{\n\x0bSpeechPhase\x12\x1c\n\x18SPEECH_PHASE_UNSPECIFIED\x10\x00\x12\x18\n\x14SPEECH_PHASE_STARTED\x10\x01\x12\x18\n\x14SPEECH_PHASE_STOPPED\x10\x02\x12\x1a\n\x16SPEECH_PHASE_COMMITTED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'opusagent.media.v1.inbox_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SENDER']._serialized_start=2707
-  _globals['_SENDER']._serialized_end=2796
-  _globals['_SPEECHPHASE']._serialized_start=2798
-  _globals['_SPEECHPHASE']._serialized_end=2921
+  _globals['_SENDER']._serialized_start=2922
+  _globals['_SENDER']._serialized_end=3011
+  _globals['_SPEECHPHASE']._serialized_start=3013
+  _globals['_SPEECHPHASE']._serialized_end=3136
   _globals['_HEAD']._serialized_start=146
   _globals['_HEAD']._serialized_end=269
   _globals['_RELAYINBOX']._serialized_start=271
   _globals['_RELAYINBOX']._serialized_end=329
   _globals['_RELAYITEM']._serialized_start=332
-  _globals['_RELAYITEM']._serialized_end=769
-  _globals['_CALLOPENED']._serialized_start=771
-  _globals['_CALLOPENED']._serialized_end=887
-  _globals['_CALLERAUDIO']._serialized_start=889
-  _globals['_CALLERAUDIO']._serialized_end=917
-  _globals['_HEARD']._serialized_start=919
-  _globals['_HEARD']._serialized_end=993
-  _globals['_CALLCLOSED']._serialized_start=995
-  _globals['_CALLCLOSED']._serialized_end=1053
-  _globals['_PLANREADY']._serialized_start=1055
-  _globals['_PLANREADY']._serialized_end=1176
-  _globals['_GATEWAYINBOX']._serialized_start=1178
-  _globals['_GATEWAYINBOX']._serialized_end=1240
-  _globals['_GATEWAYITEM']._serialized_start=1243
-  _globals['_GATEWAYITEM']._serialized_end=1619
-  _globals['_AGENTAUDIO']._serialized_start=1621
-  _globals['_AGENTAUDIO']._serialized_end=1699
-  _globals['_FLUSH']._serialized_start=1701
-  _globals['_FLUSH']._serialized_end=1708
-  _globals['_CALLERSPEECH']._serialized_start=1710
-  _globals['_CALLERSPEECH']._serialized_end=1772
-  _globals['_CALLERTRANSCRIPT']._serialized_start=1774
-  _globals['_CALLERTRANSCRIPT']._serialized_end=1841
-  _globals['_HANGUPCALL']._serialized_start=1843
-  _globals['_HANGUPCALL']._serialized_end=1917
-  _globals['_HEARDTHROUGH']._serialized_start=1919
-  _globals['_HEARDTHROUGH']._serialized_end=1951
-  _globals['_FSAINBOX']._serialized_start=1953
-  _globals['_FSAINBOX']._serialized_end=2007
-  _globals['_FSAITEM']._serialized_start=2010
-  _globals['_FSAITEM']._serialized_end=2601
-  _globals['_PLANREQUEST']._serialized_start=2603
-  _globals['_PLANREQUEST']._serialized_end=2705
+  _globals['_RELAYITEM']._serialized_end=827
+  _globals['_CALLOPENED']._serialized_start=829
+  _globals['_CALLOPENED']._serialized_end=945
+  _globals['_CALLERAUDIO']._serialized_start=947
+  _globals['_CALLERAUDIO']._serialized_end=975
+  _globals['_HEARD']._serialized_start=977
+  _globals['_HEARD']._serialized_end=1051
+  _globals['_CALLCLOSED']._serialized_start=1053
+  _globals['_CALLCLOSED']._serialized_end=1111
+  _globals['_PLANREADY']._serialized_start=1113
+  _globals['_PLANREADY']._serialized_end=1234
+  _globals['_GATEWAYINBOX']._serialized_start=1236
+  _globals['_GATEWAYINBOX']._serialized_end=1298
+  _globals['_GATEWAYITEM']._serialized_start=1301
+  _globals['_GATEWAYITEM']._serialized_end=1776
+  _globals['_AGENTAUDIO']._serialized_start=1778
+  _globals['_AGENTAUDIO']._serialized_end=1856
+  _globals['_FLUSH']._serialized_start=1858
+  _globals['_FLUSH']._serialized_end=1865
+  _globals['_CALLERSPEECH']._serialized_start=1867
+  _globals['_CALLERSPEECH']._serialized_end=1929
+  _globals['_CALLERTRANSCRIPT']._serialized_start=1931
+  _globals['_CALLERTRANSCRIPT']._serialized_end=1998
+  _globals['_HANGUPCALL']._serialized_start=2000
+  _globals['_HANGUPCALL']._serialized_end=2074
+  _globals['_HEARDTHROUGH']._serialized_start=2076
+  _globals['_HEARDTHROUGH']._serialized_end=2108
+  _globals['_FSAINBOX']._serialized_start=2110
+  _globals['_FSAINBOX']._serialized_end=2164
+  _globals['_FSAITEM']._serialized_start=2167
+  _globals['_FSAITEM']._serialized_end=2816
+  _globals['_PLANREQUEST']._serialized_start=2818
+  _globals['_PLANREQUEST']._serialized_end=2920
 # @@protoc_insertion_point(module_scope)

@@ -53,13 +53,14 @@ class RelayInbox(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[RelayItem, _Mapping]]] = ...) -> None: ...
 
 class RelayItem(_message.Message):
-    __slots__ = ("head", "opened", "audio", "heard", "key", "closed", "plan", "accepted", "outputs")
+    __slots__ = ("head", "opened", "audio", "heard", "key", "closed", "transferred", "plan", "accepted", "outputs")
     HEAD_FIELD_NUMBER: _ClassVar[int]
     OPENED_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FIELD_NUMBER: _ClassVar[int]
     HEARD_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
+    TRANSFERRED_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
@@ -69,10 +70,11 @@ class RelayItem(_message.Message):
     heard: Heard
     key: _fsa_pb2.KeyPress
     closed: CallClosed
+    transferred: _call_pb2.TransferResult
     plan: PlanReady
     accepted: _fsa_pb2.Accepted
     outputs: _fsa_pb2.Outputs
-    def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ..., opened: _Optional[_Union[CallOpened, _Mapping]] = ..., audio: _Optional[_Union[CallerAudio, _Mapping]] = ..., heard: _Optional[_Union[Heard, _Mapping]] = ..., key: _Optional[_Union[_fsa_pb2.KeyPress, _Mapping]] = ..., closed: _Optional[_Union[CallClosed, _Mapping]] = ..., plan: _Optional[_Union[PlanReady, _Mapping]] = ..., accepted: _Optional[_Union[_fsa_pb2.Accepted, _Mapping]] = ..., outputs: _Optional[_Union[_fsa_pb2.Outputs, _Mapping]] = ...) -> None: ...
+    def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ..., opened: _Optional[_Union[CallOpened, _Mapping]] = ..., audio: _Optional[_Union[CallerAudio, _Mapping]] = ..., heard: _Optional[_Union[Heard, _Mapping]] = ..., key: _Optional[_Union[_fsa_pb2.KeyPress, _Mapping]] = ..., closed: _Optional[_Union[CallClosed, _Mapping]] = ..., transferred: _Optional[_Union[_call_pb2.TransferResult, _Mapping]] = ..., plan: _Optional[_Union[PlanReady, _Mapping]] = ..., accepted: _Optional[_Union[_fsa_pb2.Accepted, _Mapping]] = ..., outputs: _Optional[_Union[_fsa_pb2.Outputs, _Mapping]] = ...) -> None: ...
 
 class CallOpened(_message.Message):
     __slots__ = ("call", "route", "reattached")
@@ -125,7 +127,7 @@ class GatewayInbox(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[GatewayItem, _Mapping]]] = ...) -> None: ...
 
 class GatewayItem(_message.Message):
-    __slots__ = ("head", "audio", "flush", "speech", "transcript", "hang_up", "heard_through")
+    __slots__ = ("head", "audio", "flush", "speech", "transcript", "hang_up", "heard_through", "transfer", "privacy")
     HEAD_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FIELD_NUMBER: _ClassVar[int]
     FLUSH_FIELD_NUMBER: _ClassVar[int]
@@ -133,6 +135,8 @@ class GatewayItem(_message.Message):
     TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
     HANG_UP_FIELD_NUMBER: _ClassVar[int]
     HEARD_THROUGH_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    PRIVACY_FIELD_NUMBER: _ClassVar[int]
     head: Head
     audio: AgentAudio
     flush: Flush
@@ -140,7 +144,9 @@ class GatewayItem(_message.Message):
     transcript: CallerTranscript
     hang_up: HangUpCall
     heard_through: HeardThrough
-    def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ..., audio: _Optional[_Union[AgentAudio, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., speech: _Optional[_Union[CallerSpeech, _Mapping]] = ..., transcript: _Optional[_Union[CallerTranscript, _Mapping]] = ..., hang_up: _Optional[_Union[HangUpCall, _Mapping]] = ..., heard_through: _Optional[_Union[HeardThrough, _Mapping]] = ...) -> None: ...
+    transfer: _call_pb2.TransferCall
+    privacy: _fsa_pb2.Privacy
+    def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ..., audio: _Optional[_Union[AgentAudio, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., speech: _Optional[_Union[CallerSpeech, _Mapping]] = ..., transcript: _Optional[_Union[CallerTranscript, _Mapping]] = ..., hang_up: _Optional[_Union[HangUpCall, _Mapping]] = ..., heard_through: _Optional[_Union[HeardThrough, _Mapping]] = ..., transfer: _Optional[_Union[_call_pb2.TransferCall, _Mapping]] = ..., privacy: _Optional[_Union[_fsa_pb2.Privacy, _Mapping]] = ...) -> None: ...
 
 class AgentAudio(_message.Message):
     __slots__ = ("item_id", "audio", "transcript", "last")
@@ -195,7 +201,7 @@ class FsaInbox(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[FsaItem, _Mapping]]] = ...) -> None: ...
 
 class FsaItem(_message.Message):
-    __slots__ = ("head", "event_id", "occurred_at_ms", "route", "session_id", "opened", "key", "closed", "plan", "utterance", "start", "answer", "cancel", "no_input")
+    __slots__ = ("head", "event_id", "occurred_at_ms", "route", "session_id", "opened", "key", "closed", "transferred", "plan", "utterance", "start", "answer", "cancel", "no_input")
     HEAD_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
@@ -204,6 +210,7 @@ class FsaItem(_message.Message):
     OPENED_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
+    TRANSFERRED_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     UTTERANCE_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -218,13 +225,14 @@ class FsaItem(_message.Message):
     opened: CallOpened
     key: _fsa_pb2.KeyPress
     closed: CallClosed
+    transferred: _call_pb2.TransferResult
     plan: PlanRequest
     utterance: _fsa_pb2.Utterance
     start: _fsa_pb2.StartTask
     answer: _fsa_pb2.AnswerTask
     cancel: _fsa_pb2.CancelTask
     no_input: _fsa_pb2.NoInput
-    def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ..., event_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., session_id: _Optional[str] = ..., opened: _Optional[_Union[CallOpened, _Mapping]] = ..., key: _Optional[_Union[_fsa_pb2.KeyPress, _Mapping]] = ..., closed: _Optional[_Union[CallClosed, _Mapping]] = ..., plan: _Optional[_Union[PlanRequest, _Mapping]] = ..., utterance: _Optional[_Union[_fsa_pb2.Utterance, _Mapping]] = ..., start: _Optional[_Union[_fsa_pb2.StartTask, _Mapping]] = ..., answer: _Optional[_Union[_fsa_pb2.AnswerTask, _Mapping]] = ..., cancel: _Optional[_Union[_fsa_pb2.CancelTask, _Mapping]] = ..., no_input: _Optional[_Union[_fsa_pb2.NoInput, _Mapping]] = ...) -> None: ...
+    def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ..., event_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., session_id: _Optional[str] = ..., opened: _Optional[_Union[CallOpened, _Mapping]] = ..., key: _Optional[_Union[_fsa_pb2.KeyPress, _Mapping]] = ..., closed: _Optional[_Union[CallClosed, _Mapping]] = ..., transferred: _Optional[_Union[_call_pb2.TransferResult, _Mapping]] = ..., plan: _Optional[_Union[PlanRequest, _Mapping]] = ..., utterance: _Optional[_Union[_fsa_pb2.Utterance, _Mapping]] = ..., start: _Optional[_Union[_fsa_pb2.StartTask, _Mapping]] = ..., answer: _Optional[_Union[_fsa_pb2.AnswerTask, _Mapping]] = ..., cancel: _Optional[_Union[_fsa_pb2.CancelTask, _Mapping]] = ..., no_input: _Optional[_Union[_fsa_pb2.NoInput, _Mapping]] = ...) -> None: ...
 
 class PlanRequest(_message.Message):
     __slots__ = ("call", "styles")

@@ -106,14 +106,42 @@ class OpenCallRequest(_message.Message):
     def __init__(self, channel: _Optional[_Union[_call_pb2.Channel, str]] = ..., direction: _Optional[_Union[_call_pb2.Direction, str]] = ..., provider_call_id: _Optional[str] = ..., caller: _Optional[str] = ..., callee: _Optional[str] = ..., format: _Optional[_Union[_call_pb2.AudioFormat, _Mapping]] = ..., gateway_slot: _Optional[int] = ..., now_ms: _Optional[int] = ..., resume_session_id: _Optional[str] = ...) -> None: ...
 
 class OpenCallResponse(_message.Message):
-    __slots__ = ("call", "route", "reattached")
+    __slots__ = ("call", "route", "reattached", "session_key", "caller_private", "transfer")
     CALL_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     REATTACHED_FIELD_NUMBER: _ClassVar[int]
+    SESSION_KEY_FIELD_NUMBER: _ClassVar[int]
+    CALLER_PRIVATE_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
     call: _call_pb2.CallInfo
     route: _call_pb2.Route
     reattached: bool
-    def __init__(self, call: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., reattached: _Optional[bool] = ...) -> None: ...
+    session_key: bytes
+    caller_private: bool
+    transfer: PendingTransfer
+    def __init__(self, call: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., reattached: _Optional[bool] = ..., session_key: _Optional[bytes] = ..., caller_private: _Optional[bool] = ..., transfer: _Optional[_Union[PendingTransfer, _Mapping]] = ...) -> None: ...
+
+class PendingTransfer(_message.Message):
+    __slots__ = ("transfer", "answered")
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    transfer: _call_pb2.TransferCall
+    answered: bool
+    def __init__(self, transfer: _Optional[_Union[_call_pb2.TransferCall, _Mapping]] = ..., answered: _Optional[bool] = ...) -> None: ...
+
+class NoteTransferRequest(_message.Message):
+    __slots__ = ("session_id", "call_id", "transfer")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    call_id: str
+    transfer: PendingTransfer
+    def __init__(self, session_id: _Optional[str] = ..., call_id: _Optional[str] = ..., transfer: _Optional[_Union[PendingTransfer, _Mapping]] = ...) -> None: ...
+
+class NoteTransferResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class AttachCallRequest(_message.Message):
     __slots__ = ("channel", "provider_call_id", "gateway_slot")
@@ -126,12 +154,18 @@ class AttachCallRequest(_message.Message):
     def __init__(self, channel: _Optional[_Union[_call_pb2.Channel, str]] = ..., provider_call_id: _Optional[str] = ..., gateway_slot: _Optional[int] = ...) -> None: ...
 
 class AttachCallResponse(_message.Message):
-    __slots__ = ("call", "route")
+    __slots__ = ("call", "route", "session_key", "caller_private", "transfer")
     CALL_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
+    SESSION_KEY_FIELD_NUMBER: _ClassVar[int]
+    CALLER_PRIVATE_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
     call: _call_pb2.CallInfo
     route: _call_pb2.Route
-    def __init__(self, call: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ...) -> None: ...
+    session_key: bytes
+    caller_private: bool
+    transfer: PendingTransfer
+    def __init__(self, call: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., session_key: _Optional[bytes] = ..., caller_private: _Optional[bool] = ..., transfer: _Optional[_Union[PendingTransfer, _Mapping]] = ...) -> None: ...
 
 class FindCallRequest(_message.Message):
     __slots__ = ("channel", "provider_call_id")
@@ -142,14 +176,16 @@ class FindCallRequest(_message.Message):
     def __init__(self, channel: _Optional[_Union[_call_pb2.Channel, str]] = ..., provider_call_id: _Optional[str] = ...) -> None: ...
 
 class FindCallResponse(_message.Message):
-    __slots__ = ("call", "route", "live")
+    __slots__ = ("call", "route", "live", "transfer")
     CALL_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     LIVE_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
     call: _call_pb2.CallInfo
     route: _call_pb2.Route
     live: bool
-    def __init__(self, call: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., live: _Optional[bool] = ...) -> None: ...
+    transfer: PendingTransfer
+    def __init__(self, call: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., live: _Optional[bool] = ..., transfer: _Optional[_Union[PendingTransfer, _Mapping]] = ...) -> None: ...
 
 class ListCallsRequest(_message.Message):
     __slots__ = ()
@@ -168,18 +204,22 @@ class LoadTaskRequest(_message.Message):
     def __init__(self, session_id: _Optional[str] = ...) -> None: ...
 
 class LoadTaskResponse(_message.Message):
-    __slots__ = ("version", "snapshot", "undelivered", "open_intents", "audit_index")
+    __slots__ = ("version", "snapshot", "undelivered", "open_intents", "audit_index", "audit_hash", "session_key")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     UNDELIVERED_FIELD_NUMBER: _ClassVar[int]
     OPEN_INTENTS_FIELD_NUMBER: _ClassVar[int]
     AUDIT_INDEX_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_HASH_FIELD_NUMBER: _ClassVar[int]
+    SESSION_KEY_FIELD_NUMBER: _ClassVar[int]
     version: int
     snapshot: bytes
     undelivered: _containers.RepeatedCompositeFieldContainer[_fsa_pb2.Output]
     open_intents: _containers.RepeatedCompositeFieldContainer[Intent]
     audit_index: int
-    def __init__(self, version: _Optional[int] = ..., snapshot: _Optional[bytes] = ..., undelivered: _Optional[_Iterable[_Union[_fsa_pb2.Output, _Mapping]]] = ..., open_intents: _Optional[_Iterable[_Union[Intent, _Mapping]]] = ..., audit_index: _Optional[int] = ...) -> None: ...
+    audit_hash: str
+    session_key: bytes
+    def __init__(self, version: _Optional[int] = ..., snapshot: _Optional[bytes] = ..., undelivered: _Optional[_Iterable[_Union[_fsa_pb2.Output, _Mapping]]] = ..., open_intents: _Optional[_Iterable[_Union[Intent, _Mapping]]] = ..., audit_index: _Optional[int] = ..., audit_hash: _Optional[str] = ..., session_key: _Optional[bytes] = ...) -> None: ...
 
 class Intent(_message.Message):
     __slots__ = ("intent_id", "kind", "payload_json")
@@ -192,18 +232,20 @@ class Intent(_message.Message):
     def __init__(self, intent_id: _Optional[str] = ..., kind: _Optional[str] = ..., payload_json: _Optional[str] = ...) -> None: ...
 
 class Business(_message.Message):
-    __slots__ = ("open_tasks", "closing_spoken", "sms_on", "sms_text", "resume_ttl_ms")
+    __slots__ = ("open_tasks", "closing_spoken", "sms_on", "sms_text", "resume_ttl_ms", "caller_private")
     OPEN_TASKS_FIELD_NUMBER: _ClassVar[int]
     CLOSING_SPOKEN_FIELD_NUMBER: _ClassVar[int]
     SMS_ON_FIELD_NUMBER: _ClassVar[int]
     SMS_TEXT_FIELD_NUMBER: _ClassVar[int]
     RESUME_TTL_MS_FIELD_NUMBER: _ClassVar[int]
+    CALLER_PRIVATE_FIELD_NUMBER: _ClassVar[int]
     open_tasks: _containers.RepeatedCompositeFieldContainer[OpenTask]
     closing_spoken: bool
     sms_on: SmsPolicy
     sms_text: str
     resume_ttl_ms: int
-    def __init__(self, open_tasks: _Optional[_Iterable[_Union[OpenTask, _Mapping]]] = ..., closing_spoken: _Optional[bool] = ..., sms_on: _Optional[_Union[SmsPolicy, str]] = ..., sms_text: _Optional[str] = ..., resume_ttl_ms: _Optional[int] = ...) -> None: ...
+    caller_private: bool
+    def __init__(self, open_tasks: _Optional[_Iterable[_Union[OpenTask, _Mapping]]] = ..., closing_spoken: _Optional[bool] = ..., sms_on: _Optional[_Union[SmsPolicy, str]] = ..., sms_text: _Optional[str] = ..., resume_ttl_ms: _Optional[int] = ..., caller_private: _Optional[bool] = ...) -> None: ...
 
 class OpenTask(_message.Message):
     __slots__ = ("task_id", "task", "state")
@@ -328,6 +370,16 @@ class SessionView(_message.Message):
     resumable_until_ms: int
     created_at_ms: int
     def __init__(self, session_id: _Optional[str] = ..., caller: _Optional[str] = ..., callee: _Optional[str] = ..., business: _Optional[_Union[Business, _Mapping]] = ..., live_call_id: _Optional[str] = ..., resumable_until_ms: _Optional[int] = ..., created_at_ms: _Optional[int] = ...) -> None: ...
+
+class DeleteKeyRequest(_message.Message):
+    __slots__ = ("session_id",)
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    def __init__(self, session_id: _Optional[str] = ...) -> None: ...
+
+class DeleteKeyResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class ListSessionsRequest(_message.Message):
     __slots__ = ("limit",)

@@ -66,6 +66,11 @@ class SessionServiceStub:
                 request_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.ListCallsRequest.SerializeToString,
                 response_deserializer=opusagent_dot_session_dot_v1_dot_session__pb2.ListCallsResponse.FromString,
                 _registered_method=True)
+        self.NoteTransfer = channel.unary_unary(
+                '/opusagent.session.v1.SessionService/NoteTransfer',
+                request_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.NoteTransferRequest.SerializeToString,
+                response_deserializer=opusagent_dot_session_dot_v1_dot_session__pb2.NoteTransferResponse.FromString,
+                _registered_method=True)
         self.LoadTask = channel.unary_unary(
                 '/opusagent.session.v1.SessionService/LoadTask',
                 request_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.LoadTaskRequest.SerializeToString,
@@ -95,6 +100,11 @@ class SessionServiceStub:
                 '/opusagent.session.v1.SessionService/ListSessions',
                 request_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.ListSessionsRequest.SerializeToString,
                 response_deserializer=opusagent_dot_session_dot_v1_dot_session__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.DeleteKey = channel.unary_unary(
+                '/opusagent.session.v1.SessionService/DeleteKey',
+                request_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.DeleteKeyRequest.SerializeToString,
+                response_deserializer=opusagent_dot_session_dot_v1_dot_session__pb2.DeleteKeyResponse.FromString,
                 _registered_method=True)
         self.ClaimCommand = channel.unary_unary(
                 '/opusagent.session.v1.SessionService/ClaimCommand',
@@ -152,6 +162,14 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def NoteTransfer(self, request, context):
+        """Notes the transfer under way of a live call, so that any gateway can answer what telephony asks about it. It is
+        forgotten when the call ends or its leg comes back on a new socket.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def LoadTask(self, request, context):
         """Loads the engine's snapshot of a session.
         """
@@ -189,6 +207,13 @@ class SessionServiceServicer:
 
     def ListSessions(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteKey(self, request, context):
+        """Deletes a session's key: what was sealed under it can never be read again. A later call gets another key.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -241,6 +266,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     request_deserializer=opusagent_dot_session_dot_v1_dot_session__pb2.ListCallsRequest.FromString,
                     response_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.ListCallsResponse.SerializeToString,
             ),
+            'NoteTransfer': grpc.unary_unary_rpc_method_handler(
+                    servicer.NoteTransfer,
+                    request_deserializer=opusagent_dot_session_dot_v1_dot_session__pb2.NoteTransferRequest.FromString,
+                    response_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.NoteTransferResponse.SerializeToString,
+            ),
             'LoadTask': grpc.unary_unary_rpc_method_handler(
                     servicer.LoadTask,
                     request_deserializer=opusagent_dot_session_dot_v1_dot_session__pb2.LoadTaskRequest.FromString,
@@ -270,6 +300,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.ListSessions,
                     request_deserializer=opusagent_dot_session_dot_v1_dot_session__pb2.ListSessionsRequest.FromString,
                     response_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'DeleteKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteKey,
+                    request_deserializer=opusagent_dot_session_dot_v1_dot_session__pb2.DeleteKeyRequest.FromString,
+                    response_serializer=opusagent_dot_session_dot_v1_dot_session__pb2.DeleteKeyResponse.SerializeToString,
             ),
             'ClaimCommand': grpc.unary_unary_rpc_method_handler(
                     servicer.ClaimCommand,
@@ -457,6 +492,33 @@ class SessionService:
             _registered_method=True)
 
     @staticmethod
+    def NoteTransfer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/opusagent.session.v1.SessionService/NoteTransfer',
+            opusagent_dot_session_dot_v1_dot_session__pb2.NoteTransferRequest.SerializeToString,
+            opusagent_dot_session_dot_v1_dot_session__pb2.NoteTransferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def LoadTask(request,
             target,
             options=(),
@@ -608,6 +670,33 @@ class SessionService:
             '/opusagent.session.v1.SessionService/ListSessions',
             opusagent_dot_session_dot_v1_dot_session__pb2.ListSessionsRequest.SerializeToString,
             opusagent_dot_session_dot_v1_dot_session__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/opusagent.session.v1.SessionService/DeleteKey',
+            opusagent_dot_session_dot_v1_dot_session__pb2.DeleteKeyRequest.SerializeToString,
+            opusagent_dot_session_dot_v1_dot_session__pb2.DeleteKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

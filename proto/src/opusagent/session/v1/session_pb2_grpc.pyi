@@ -44,6 +44,10 @@ class SessionServiceStub:
     """The leg came back on a new socket: raises the gateway's generation."""
     FindCall: _grpc.UnaryUnaryMultiCallable[_session_pb2.FindCallRequest, _session_pb2.FindCallResponse]
     ListCalls: _grpc.UnaryUnaryMultiCallable[_session_pb2.ListCallsRequest, _session_pb2.ListCallsResponse]
+    NoteTransfer: _grpc.UnaryUnaryMultiCallable[_session_pb2.NoteTransferRequest, _session_pb2.NoteTransferResponse]
+    """Notes the transfer under way of a live call, so that any gateway can answer what telephony asks about it. It is
+    forgotten when the call ends or its leg comes back on a new socket.
+    """
     LoadTask: _grpc.UnaryUnaryMultiCallable[_session_pb2.LoadTaskRequest, _session_pb2.LoadTaskResponse]
     """Loads the engine's snapshot of a session."""
     SaveTask: _grpc.UnaryUnaryMultiCallable[_session_pb2.SaveTaskRequest, _session_pb2.SaveTaskResponse]
@@ -56,6 +60,8 @@ class SessionServiceStub:
     """Writes turns of the transcript through; also records TurnTaken facts."""
     GetSession: _grpc.UnaryUnaryMultiCallable[_session_pb2.GetSessionRequest, _session_pb2.GetSessionResponse]
     ListSessions: _grpc.UnaryUnaryMultiCallable[_session_pb2.ListSessionsRequest, _session_pb2.ListSessionsResponse]
+    DeleteKey: _grpc.UnaryUnaryMultiCallable[_session_pb2.DeleteKeyRequest, _session_pb2.DeleteKeyResponse]
+    """Deletes a session's key: what was sealed under it can never be read again. A later call gets another key."""
     ClaimCommand: _grpc.UnaryUnaryMultiCallable[_session_pb2.ClaimCommandRequest, _session_pb2.ClaimCommandResponse]
     """Asks leave to carry out a command of notify-outbox; before every attempt, so that none is made unknown."""
     WatchEvents: _grpc.UnaryStreamMultiCallable[_session_pb2.WatchEventsRequest, _session_pb2.WatchEventsResponse]
@@ -79,6 +85,10 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """The leg came back on a new socket: raises the gateway's generation."""
     FindCall: _aio.UnaryUnaryMultiCallable[_session_pb2.FindCallRequest, _session_pb2.FindCallResponse]  # type: ignore[assignment]
     ListCalls: _aio.UnaryUnaryMultiCallable[_session_pb2.ListCallsRequest, _session_pb2.ListCallsResponse]  # type: ignore[assignment]
+    NoteTransfer: _aio.UnaryUnaryMultiCallable[_session_pb2.NoteTransferRequest, _session_pb2.NoteTransferResponse]  # type: ignore[assignment]
+    """Notes the transfer under way of a live call, so that any gateway can answer what telephony asks about it. It is
+    forgotten when the call ends or its leg comes back on a new socket.
+    """
     LoadTask: _aio.UnaryUnaryMultiCallable[_session_pb2.LoadTaskRequest, _session_pb2.LoadTaskResponse]  # type: ignore[assignment]
     """Loads the engine's snapshot of a session."""
     SaveTask: _aio.UnaryUnaryMultiCallable[_session_pb2.SaveTaskRequest, _session_pb2.SaveTaskResponse]  # type: ignore[assignment]
@@ -91,6 +101,8 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """Writes turns of the transcript through; also records TurnTaken facts."""
     GetSession: _aio.UnaryUnaryMultiCallable[_session_pb2.GetSessionRequest, _session_pb2.GetSessionResponse]  # type: ignore[assignment]
     ListSessions: _aio.UnaryUnaryMultiCallable[_session_pb2.ListSessionsRequest, _session_pb2.ListSessionsResponse]  # type: ignore[assignment]
+    DeleteKey: _aio.UnaryUnaryMultiCallable[_session_pb2.DeleteKeyRequest, _session_pb2.DeleteKeyResponse]  # type: ignore[assignment]
+    """Deletes a session's key: what was sealed under it can never be read again. A later call gets another key."""
     ClaimCommand: _aio.UnaryUnaryMultiCallable[_session_pb2.ClaimCommandRequest, _session_pb2.ClaimCommandResponse]  # type: ignore[assignment]
     """Asks leave to carry out a command of notify-outbox; before every attempt, so that none is made unknown."""
     WatchEvents: _aio.UnaryStreamMultiCallable[_session_pb2.WatchEventsRequest, _session_pb2.WatchEventsResponse]  # type: ignore[assignment]
@@ -149,6 +161,16 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_session_pb2.ListCallsResponse, _abc.Awaitable[_session_pb2.ListCallsResponse]]: ...
 
     @_abc_1.abstractmethod
+    def NoteTransfer(
+        self,
+        request: _session_pb2.NoteTransferRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_pb2.NoteTransferResponse, _abc.Awaitable[_session_pb2.NoteTransferResponse]]:
+        """Notes the transfer under way of a live call, so that any gateway can answer what telephony asks about it. It is
+        forgotten when the call ends or its leg comes back on a new socket.
+        """
+
+    @_abc_1.abstractmethod
     def LoadTask(
         self,
         request: _session_pb2.LoadTaskRequest,
@@ -195,6 +217,14 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_pb2.ListSessionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_pb2.ListSessionsResponse, _abc.Awaitable[_session_pb2.ListSessionsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DeleteKey(
+        self,
+        request: _session_pb2.DeleteKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_pb2.DeleteKeyResponse, _abc.Awaitable[_session_pb2.DeleteKeyResponse]]:
+        """Deletes a session's key: what was sealed under it can never be read again. A later call gets another key."""
 
     @_abc_1.abstractmethod
     def ClaimCommand(

@@ -23,12 +23,13 @@ DROP_STATE_SMS_REQUESTED: DropState
 DROP_STATE_SETTLED: DropState
 
 class SessionRecord(_message.Message):
-    __slots__ = ("session_id", "caller", "callee", "created_at_ms", "calls", "version", "snapshot", "business", "undelivered", "open_intents", "audit_index", "audit_hash", "resumable_until_ms", "expired", "drop", "dial", "commands")
+    __slots__ = ("session_id", "caller", "callee", "created_at_ms", "calls", "session_key", "version", "snapshot", "business", "undelivered", "open_intents", "audit_index", "audit_hash", "resumable_until_ms", "expired", "drop", "dial", "commands")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     CALLER_FIELD_NUMBER: _ClassVar[int]
     CALLEE_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
+    SESSION_KEY_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     BUSINESS_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +47,7 @@ class SessionRecord(_message.Message):
     callee: str
     created_at_ms: int
     calls: _containers.RepeatedCompositeFieldContainer[CallRecord]
+    session_key: bytes
     version: int
     snapshot: bytes
     business: _session_pb2.Business
@@ -58,23 +60,25 @@ class SessionRecord(_message.Message):
     drop: DropRecord
     dial: DialRecord
     commands: _containers.RepeatedCompositeFieldContainer[CommandRecord]
-    def __init__(self, session_id: _Optional[str] = ..., caller: _Optional[str] = ..., callee: _Optional[str] = ..., created_at_ms: _Optional[int] = ..., calls: _Optional[_Iterable[_Union[CallRecord, _Mapping]]] = ..., version: _Optional[int] = ..., snapshot: _Optional[bytes] = ..., business: _Optional[_Union[_session_pb2.Business, _Mapping]] = ..., undelivered: _Optional[_Iterable[_Union[_fsa_pb2.Output, _Mapping]]] = ..., open_intents: _Optional[_Iterable[_Union[_session_pb2.Intent, _Mapping]]] = ..., audit_index: _Optional[int] = ..., audit_hash: _Optional[str] = ..., resumable_until_ms: _Optional[int] = ..., expired: _Optional[bool] = ..., drop: _Optional[_Union[DropRecord, _Mapping]] = ..., dial: _Optional[_Union[DialRecord, _Mapping]] = ..., commands: _Optional[_Iterable[_Union[CommandRecord, _Mapping]]] = ...) -> None: ...
+    def __init__(self, session_id: _Optional[str] = ..., caller: _Optional[str] = ..., callee: _Optional[str] = ..., created_at_ms: _Optional[int] = ..., calls: _Optional[_Iterable[_Union[CallRecord, _Mapping]]] = ..., session_key: _Optional[bytes] = ..., version: _Optional[int] = ..., snapshot: _Optional[bytes] = ..., business: _Optional[_Union[_session_pb2.Business, _Mapping]] = ..., undelivered: _Optional[_Iterable[_Union[_fsa_pb2.Output, _Mapping]]] = ..., open_intents: _Optional[_Iterable[_Union[_session_pb2.Intent, _Mapping]]] = ..., audit_index: _Optional[int] = ..., audit_hash: _Optional[str] = ..., resumable_until_ms: _Optional[int] = ..., expired: _Optional[bool] = ..., drop: _Optional[_Union[DropRecord, _Mapping]] = ..., dial: _Optional[_Union[DialRecord, _Mapping]] = ..., commands: _Optional[_Iterable[_Union[CommandRecord, _Mapping]]] = ...) -> None: ...
 
 class CallRecord(_message.Message):
-    __slots__ = ("info", "route", "provider_call_id", "ended", "reason", "ended_at_ms")
+    __slots__ = ("info", "route", "provider_call_id", "ended", "reason", "ended_at_ms", "transfer")
     INFO_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_CALL_ID_FIELD_NUMBER: _ClassVar[int]
     ENDED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     ENDED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
     info: _call_pb2.CallInfo
     route: _call_pb2.Route
     provider_call_id: str
     ended: bool
     reason: _call_pb2.EndReason
     ended_at_ms: int
-    def __init__(self, info: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., provider_call_id: _Optional[str] = ..., ended: _Optional[bool] = ..., reason: _Optional[_Union[_call_pb2.EndReason, str]] = ..., ended_at_ms: _Optional[int] = ...) -> None: ...
+    transfer: _session_pb2.PendingTransfer
+    def __init__(self, info: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., provider_call_id: _Optional[str] = ..., ended: _Optional[bool] = ..., reason: _Optional[_Union[_call_pb2.EndReason, str]] = ..., ended_at_ms: _Optional[int] = ..., transfer: _Optional[_Union[_session_pb2.PendingTransfer, _Mapping]] = ...) -> None: ...
 
 class DropRecord(_message.Message):
     __slots__ = ("call_id", "state", "due_at_ms")

@@ -32,4 +32,5 @@ def task_view(session: state.SessionRecord) -> api.LoadTaskResponse:
         undelivered=session.undelivered,
         open_intents=session.open_intents,
         audit_index=session.audit_index,
+        audit_hash=session.audit_hash,
     )
