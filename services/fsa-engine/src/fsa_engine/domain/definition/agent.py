@@ -90,16 +90,25 @@ class Reasoning(Part):
 
 
 class Server(Part):
-    """An MCP tool server: a command (stdio, run in the agent's folder) or a URL (streamable HTTP)."""
+    """An MCP tool server: a command (stdio, run in the agent's folder) or a URL (streamable HTTP).
+
+    `headers`: sent with every request; `${NAME}` in a value stands for the environment variable of that name, so that a
+    token never stands in the file.
+    """
 
     transport: Literal["stdio", "http"]
     command: tuple[str, ...] = ()
     url: str = ""
+    headers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")], Annotated[str, Field(max_length=2000)]] = (
+        Field(default_factory=dict)
+    )
 
     @model_validator(mode="after")
     def _reachable(self) -> "Server":
         if (self.transport == "stdio") != bool(self.command) or (self.transport == "http") != bool(self.url):
             raise ValueError("stdio needs `command`, http needs `url`, and neither the other's")
+        if self.headers and self.transport != "http":
+            raise ValueError("only http takes `headers`")
         return self
 
 
