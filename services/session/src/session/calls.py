@@ -7,6 +7,7 @@ or a repeated request between the two writes never makes two calls of one.
 
 import secrets
 
+from chassis import sealing
 from chassis.ids import Clock, new_id
 from chassis.logging import get_logger
 from opusagent.call.v1 import call_pb2 as call
@@ -74,7 +75,13 @@ class Calls:
         """
         claim, _ = await self._claim(request.channel, request.provider_call_id)
         answer = await self._take_over(claim, request.gateway_slot)
-        return api.AttachCallResponse(call=answer.call, route=answer.route)
+        return api.AttachCallResponse(
+            call=answer.call,
+            route=answer.route,
+            session_key=answer.session_key,
+            caller_private=answer.caller_private,
+            transfer=answer.transfer if answer.HasField("transfer") else None,
+        )
 
     async def find(self, request: api.FindCallRequest) -> api.FindCallResponse:
         """Return the call that a provider's call is.
@@ -86,7 +93,24 @@ class Calls:
         known = await self._claimed_call(claim)
         if known is None:
             raise NotFound("the provider's call is not known")
-        return views.call_view(known)
+        found = views.call_view(known)
+        if known.HasField("transfer"):
+            found.transfer.CopyFrom(known.transfer)
+        return found
+
+    async def note_transfer(self, request: api.NoteTransferRequest) -> None:
+        """Keep what is known of a live call's transfer.
+
+        Raises:
+            NotFound: no such live call.
+        """
+
+        def decide(page: Page) -> None:
+            if page.session is None:
+                raise NotFound("no such session")
+            rules.note_transfer(page.session, request.call_id, request.transfer)
+
+        await self._books.change(request.session_id, decide)
 
     async def list_live(self) -> api.ListCallsResponse:
         """Return all live calls, newest first."""
@@ -152,17 +176,18 @@ class Calls:
         )
         session = await self._books.session(claim.session_id)
         number = numbers.normalise(session.caller if session else request.caller)
+        key = sealing.new_key()
 
         def decide(page: Page) -> api.OpenCallResponse:
             if page.session is None:
                 page.session = _new_session(claim.session_id, request, self._clock())
+            page.session.session_key = page.session.session_key or key
             if rules.find(page.session, claim.call_id) is not None:
-                known = rules.attach(page.session, claim.call_id, request.gateway_slot)
-                return api.OpenCallResponse(call=known.info, route=known.route, reattached=True)
+                return _attach(page.session, claim.call_id, request.gateway_slot)
             opened = rules.open_call(page.session, request, claim.call_id, route, self._clock())
             if number:
                 rules.remember(page.caller, claim.session_id)
-            return api.OpenCallResponse(call=opened.info, route=opened.route)
+            return views.opened_view(page.session, opened)
 
         return await self._books.change(claim.session_id, decide, number=number)
 
@@ -170,10 +195,17 @@ class Calls:
         def decide(page: Page) -> api.OpenCallResponse:
             if page.session is None:
                 raise NotFound("the provider's call is not known")
-            known = rules.attach(page.session, claim.call_id, gateway_slot)
-            return api.OpenCallResponse(call=known.info, route=known.route, reattached=True)
+            return _attach(page.session, claim.call_id, gateway_slot)
 
         return await self._books.change(claim.session_id, decide)
+
+
+def _attach(session: state.SessionRecord, call_id: str, gateway_slot: int) -> api.OpenCallResponse:
+    transfer = api.PendingTransfer()
+    before = rules.find(session, call_id)
+    if before is not None:
+        transfer.CopyFrom(before.transfer)
+    return views.opened_view(session, rules.attach(session, call_id, gateway_slot), transfer)
 
 
 def _claim_place(channel: call.Channel, provider_call_id: str) -> tuple[int, str]:

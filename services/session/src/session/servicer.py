@@ -65,6 +65,12 @@ class Servicer(SessionServiceServicer):
         """List live calls."""
         return await _answer("ListCalls", self._calls.list_live())
 
+    async def NoteTransfer(self, request: api.NoteTransferRequest, context: Any) -> api.NoteTransferResponse:
+        """Keep what is known of a transfer."""
+        with bound(session_id=request.session_id, call_id=request.call_id):
+            await _answer("NoteTransfer", self._calls.note_transfer(request))
+        return api.NoteTransferResponse()
+
     async def LoadTask(self, request: api.LoadTaskRequest, context: Any) -> api.LoadTaskResponse:
         """Load a snapshot."""
         with bound(session_id=request.session_id):
@@ -94,6 +100,12 @@ class Servicer(SessionServiceServicer):
     async def ListSessions(self, request: api.ListSessionsRequest, context: Any) -> api.ListSessionsResponse:
         """Show the newest sessions."""
         return await _answer("ListSessions", self._tasks.list_sessions(request))
+
+    async def DeleteKey(self, request: api.DeleteKeyRequest, context: Any) -> api.DeleteKeyResponse:
+        """Delete a session's key."""
+        with bound(session_id=request.session_id):
+            await _answer("DeleteKey", self._tasks.delete_key(request))
+        return api.DeleteKeyResponse()
 
     async def ClaimCommand(self, request: api.ClaimCommandRequest, context: Any) -> api.ClaimCommandResponse:
         """Let a process have a command."""

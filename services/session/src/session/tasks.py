@@ -62,6 +62,20 @@ class Tasks:
 
         await self._books.change(request.session_id, decide)
 
+    async def delete_key(self, request: api.DeleteKeyRequest) -> None:
+        """Forget a session's key, and with it all that was sealed under it.
+
+        Raises:
+            NotFound: no such session.
+        """
+
+        def decide(page: Page) -> None:
+            if page.session is None:
+                raise NotFound("no such session")
+            page.session.session_key = b""
+
+        await self._books.change(request.session_id, decide)
+
     async def append_turns(self, request: api.AppendTurnsRequest) -> None:
         """Add turns to the transcript, each once."""
 

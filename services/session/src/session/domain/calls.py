@@ -83,7 +83,20 @@ def attach(session: state.SessionRecord, call_id: str, gateway_slot: int) -> sta
         raise NotFound(f"no live call {call_id}")
     known.route.gateway_slot = gateway_slot
     known.route.gateway_generation += 1
+    known.ClearField("transfer")
     return known
+
+
+def note_transfer(session: state.SessionRecord, call_id: str, transfer: api.PendingTransfer) -> None:
+    """Keep what is known of a live call's transfer.
+
+    Raises:
+        NotFound: no such call, or it has ended.
+    """
+    known = find(session, call_id)
+    if known is None or known.ended:
+        raise NotFound(f"no live call {call_id}")
+    known.transfer.CopyFrom(transfer)
 
 
 def end_call(session: state.SessionRecord, call_id: str, reason: call.EndReason, ended_at: int, policy: Policy) -> bool:
@@ -94,5 +107,6 @@ def end_call(session: state.SessionRecord, call_id: str, reason: call.EndReason,
     known.ended = True
     known.reason = reason
     known.ended_at_ms = ended_at
+    known.ClearField("transfer")
     drops.review(session, policy)
     return True

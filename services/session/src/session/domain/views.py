@@ -24,6 +24,20 @@ def call_view(known: state.CallRecord) -> api.FindCallResponse:
     return api.FindCallResponse(call=known.info, route=known.route, live=not known.ended)
 
 
+def opened_view(
+    session: state.SessionRecord, known: state.CallRecord, transfer: api.PendingTransfer | None = None
+) -> api.OpenCallResponse:
+    """Return what the gateway of a call needs; `transfer`: what was under way until it took the call over."""
+    return api.OpenCallResponse(
+        call=known.info,
+        route=known.route,
+        reattached=transfer is not None,
+        session_key=session.session_key,
+        caller_private=session.business.caller_private,
+        transfer=transfer if transfer is not None and transfer.HasField("transfer") else None,
+    )
+
+
 def task_view(session: state.SessionRecord) -> api.LoadTaskResponse:
     """Return what the engine resumes from."""
     return api.LoadTaskResponse(
@@ -33,4 +47,5 @@ def task_view(session: state.SessionRecord) -> api.LoadTaskResponse:
         open_intents=session.open_intents,
         audit_index=session.audit_index,
         audit_hash=session.audit_hash,
+        session_key=session.session_key,
     )
