@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -14,7 +14,7 @@ from fsa_engine.adapters.relay_post import Line
 from fsa_engine.conversation import Job
 from fsa_engine.conversations import Conversations
 from fsa_engine.domain import events
-from opusagent.call.v1.call_pb2 import Channel, EndReason
+from opusagent.call.v1.call_pb2 import Channel, EndReason, TransferOutcome
 from opusagent.media.v1.inbox_pb2 import SENDER_RELAY, FsaInbox, FsaItem
 
 SERVICE = "fsa-engine"
@@ -108,6 +108,11 @@ def _closed(item: FsaItem) -> events.Event:
     return events.CallClosed(**_who(item), reason=known.removeprefix("END_REASON_").lower())
 
 
+def _transferred(item: FsaItem) -> events.Event:
+    outcome = _OUTCOMES.get(item.transferred.outcome, "failed")
+    return events.TransferReturned(**_who(item), outcome=outcome, detail=item.transferred.detail)
+
+
 def _opened(_: FsaItem) -> None:
     """The gateway's announcement: the conversation begins with the relay's plan request."""
 
@@ -124,6 +129,12 @@ def _json_object(text: str) -> Mapping[str, Any]:
     return {}
 
 
+_OUTCOMES: dict[TransferOutcome, Literal["answered", "busy", "no_answer", "failed"]] = {
+    TransferOutcome.TRANSFER_OUTCOME_ANSWERED: "answered",
+    TransferOutcome.TRANSFER_OUTCOME_BUSY: "busy",
+    TransferOutcome.TRANSFER_OUTCOME_NO_ANSWER: "no_answer",
+}
+
 EVENTS: dict[str, Translate] = {
     "opened": _opened,
     "plan": _plan,
@@ -134,4 +145,5 @@ EVENTS: dict[str, Translate] = {
     "cancel": _cancel,
     "no_input": _no_input,
     "closed": _closed,
+    "transferred": _transferred,
 }
