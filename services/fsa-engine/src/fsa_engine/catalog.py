@@ -136,7 +136,9 @@ class AgentCatalog:
 
     def _spec(self, agent: Agent, name: str, folder: Path) -> ServerSpec:
         server = agent.servers[name]
-        return ServerSpec(name, folder.resolve(), server.command, server.url, tuple(sorted(self.environment.items())))
+        environment = tuple(sorted(self.environment.items())) if server.command else ()
+        headers = tuple(sorted(server.headers.items()))
+        return ServerSpec(name, folder.resolve(), server.command, server.url, environment, headers)
 
     async def _check(self, served: ServedAgent) -> None:
         await served.check()

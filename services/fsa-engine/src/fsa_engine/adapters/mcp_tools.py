@@ -21,6 +21,7 @@ from mcp_types import CallToolResult, RequestParamsMeta, TextContent, Tool
 
 from chassis.logging import get_logger
 from chassis.retry import Backoff
+from fsa_engine.adapters import mcp_http
 from fsa_engine.adapters.mcp_stdio import RESULT_TOO_LARGE, StdioServer
 from fsa_engine.metrics import TOOL_SERVER_RESTARTS, TOOL_SERVERS_UP
 
@@ -29,6 +30,9 @@ META_KEY = "opusagent/idempotency_key"
 
 REQUEST_TIMEOUT = -32001
 """Code of the SDK's error for a request that was not answered in time (mcp 2.3)."""
+
+EVENT_TOO_LARGE = "byte limit"
+"""Of the SDK's error for an event of a stream that was longer than allowed (httpx2 2.16)."""
 
 DETAIL_CHARACTERS = 2000
 """How much of a tool's error text is kept."""
@@ -63,13 +67,17 @@ class Outcome:
 
 @dataclass(frozen=True)
 class ServerSpec:
-    """How to reach a tool server: a command to run in `directory`, or a Streamable HTTP `url`."""
+    """How to reach a tool server: a command to run in `directory`, or a Streamable HTTP `url`.
+
+    `headers`: of every request; `${NAME}` in a value stands for an environment variable of this process.
+    """
 
     name: str
     directory: Path
     command: tuple[str, ...] = ()
     url: str = ""
     environment: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
 
     def stdio(self) -> StdioServerParameters:
         """Return the SDK's form; the command `python` means this interpreter."""
@@ -208,9 +216,10 @@ class ToolServer:
         self.problem = "its connection broke"
 
     def _client(self, broken: asyncio.Event) -> Client:
+        longest = self._limits.result_bytes * 2 + 65536
         if self._spec.url:
-            return Client(self._spec.url, read_timeout_seconds=300.0)
-        self._process = StdioServer(self._spec.stdio(), self._limits.result_bytes * 2 + 65536, broken.set)
+            return Client(mcp_http.connect(self._spec.url, dict(self._spec.headers), longest))
+        self._process = StdioServer(self._spec.stdio(), longest, broken.set)
         return Client(self._process.connect())
 
     def _renew(self) -> None:
@@ -231,7 +240,7 @@ class ToolServer:
         return ": ".join(filter(None, (type(error).__name__, str(error), last_line)))
 
     def _protocol_failure(self, connection: _Connection, error: MCPError) -> Outcome:
-        if error.error.code == RESULT_TOO_LARGE:
+        if error.error.code == RESULT_TOO_LARGE or EVENT_TOO_LARGE in error.error.message:
             return Outcome(failure=Failure.TOO_LARGE)
         if error.error.code == REQUEST_TIMEOUT:
             return Outcome(failure=Failure.TIMEOUT)
