@@ -43,7 +43,7 @@ class Line(BaseModel):
 
     `hears`: the text of the output, or the texts of all in order; "(hangs up)" and "(transfers)" stand for those.
     `calls`: tools called, in order. `state`: of the focused task; `slots`: of it, those that are named. `verdict`:
-    "rejected" for an event that must not be possible.
+    "rejected" for an event that must not be possible. `key`: one key, or several pressed one after the other.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -158,7 +158,8 @@ class _Player:
         return self.played
 
     def _happen(self, line: Line) -> list[Step]:
-        made = [] if line.does == "wait" else [self._step(self._event(line))]
+        lines = [line.model_copy(update={"key": key}) for key in line.key or ""] or [line]
+        made = [] if line.does == "wait" else [self._step(self._event(each)) for each in lines]
         while self.owed and not line.hold:
             intent = self.owed.pop(0)
             made.append(self._step(self._returned(intent)))
