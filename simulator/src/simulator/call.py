@@ -30,6 +30,8 @@ from simulator.twilio.webhooks import Webhooks
 PROTOCOLS = ("twilio", "audiocodes")
 GREETING_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 20.0
+# An agent need not answer keys.
+KEYS_TIMEOUT_S = 5.0
 # The agent's turn is over when he has been quiet for so long (he may announce a result before it comes).
 QUIET_S = 2.0
 
@@ -142,7 +144,7 @@ class _Call:
         if self._request.dtmf and not self._leg.ended.done():
             self._line("caller", f"[keys {self._request.dtmf}]")
             await self._leg.press(self._request.dtmf)
-            await self._caller.hears_out(QUIET_S, ANSWER_TIMEOUT_S)
+            await self._caller.hears_out(QUIET_S, KEYS_TIMEOUT_S)
         for turn in turns:
             if self._leg.ended.done():
                 return
