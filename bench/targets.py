@@ -54,7 +54,8 @@ def _relay_environment(echo_port: int) -> dict[str, str]:
 @contextlib.asynccontextmanager
 async def _opusagent(echo_port: int, *options: str) -> AsyncIterator[tuple[str, int]]:
     with tempfile.TemporaryDirectory() as data:
-        command = ("-m", "opusagent_cli", "up", "--json", "--port", str(free_port()), "--data", data, *options)
+        ports = ("--port", str(free_port()), "--ops-port", str(free_port()), "--session-port", str(free_port()))
+        command = ("-m", "opusagent_cli", "up", "--json", *ports, "--data", data, *options)
         async with processes.running(*command, env=_relay_environment(echo_port)) as child:
             ready = json.loads(await processes.first_line(child, timeout=60))
             assert child.stdout is not None

@@ -1,18 +1,16 @@
 """The `opusagent` command."""
 
-import asyncio
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import uvloop
 
-from chassis import logging
 from opusagent_cli.agent.commands import app as agent_app
+from opusagent_cli.audit.commands import audit, replay
 from opusagent_cli.console import Terminal
 from opusagent_cli.options import UpOptions, UsageError, parse_replicas
+from opusagent_cli.running import go
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,7 +44,7 @@ def run(
     from opusagent_cli.demo import run_and_serve
 
     options = UpOptions(port=port, ops_port=ops_port, data=data, agent=agent, backend=backend)
-    _go(run_and_serve(options, Terminal()))
+    go(run_and_serve(options, Terminal()))
 
 
 @app.command()
@@ -88,7 +86,7 @@ def up(
     )
     if not multi and (kafka or redis or replicas):
         raise UsageError("--kafka, --redis and --replicas belong to --multi: add it, or leave them out")
-    _go(serve.up(options, Terminal(json=json), multi=multi))
+    go(serve.up(options, Terminal(json=json), multi=multi))
 
 
 @app.command()
@@ -112,7 +110,7 @@ def demo(
     from opusagent_cli.demo import DemoOptions, play
 
     options = DemoOptions(story, protocol, url.rstrip("/"), session, network_port, backend, data, record)
-    if not _go(play(options, Terminal(json=json))):
+    if not go(play(options, Terminal(json=json))):
         raise SystemExit(1)
 
 
@@ -134,7 +132,8 @@ def call(
     json: Json = False,
 ) -> None:
     """Ring any OpusAgent as a simulated caller and print what was heard."""
-    from opusagent_cli.calling import CallRequest, ring
+    from opusagent_cli.calling import ring
+    from simulator.call import CallRequest
 
     rest = more or []
     turns = [*(say or []), *([] if wav else rest)]
@@ -152,7 +151,7 @@ def call(
         caller=caller,
         token=token,
     )
-    if not _go(ring(request, Terminal(json=json))):
+    if not go(ring(request, Terminal(json=json))):
         raise SystemExit(1)
 
 
@@ -161,7 +160,7 @@ def realtime_standin(port: Annotated[int, typer.Option(help="Port of the WebSock
     """Serve a stand-in of the OpenAI Realtime API that needs no key."""
     from opusagent_cli.demo import serve_model
 
-    _go(serve_model(port, Terminal()))
+    go(serve_model(port, Terminal()))
 
 
 @app.command()
@@ -173,7 +172,7 @@ def events(
     """Follow the log of facts of a running OpusAgent (`up --multi`)."""
     from opusagent_cli.watching import follow
 
-    _go(follow(session, Terminal(json=json), from_start=from_start))
+    go(follow(session, Terminal(json=json), from_start=from_start))
 
 
 @app.command()
@@ -181,13 +180,11 @@ def sessions(session: SessionAt = "127.0.0.1:50051", json: Json = False) -> None
     """List saved sessions of a running OpusAgent (`up --multi`)."""
     from opusagent_cli.watching import list_sessions
 
-    _go(list_sessions(session, Terminal(json=json)))
+    go(list_sessions(session, Terminal(json=json)))
 
 
-def _go(work: Coroutine[Any, Any, Any]) -> Any:
-    logging.configure("opusagent", "WARNING", "console")
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+app.command()(audit)
+app.command()(replay)
 
 
 def main() -> None:

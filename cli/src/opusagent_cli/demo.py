@@ -188,7 +188,7 @@ async def realtime_model(backend: str, crowd: People) -> AsyncIterator[dict[str,
         await stand_in.stop()
 
 
-async def serverealtime_model(port: int, terminal: Terminal) -> None:
+async def serve_model(port: int, terminal: Terminal) -> None:
     """Run the Realtime stand-in until told to end."""
     told = ending()
     async with people() as crowd:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Protocol
 
 from chassis.rpc import RpcError, remote
+from opusagent.events.v1.events_pb2 import CallEvent
 from opusagent.session.v1 import session_pb2
 from opusagent_cli import facts
 from opusagent_cli.console import Terminal
@@ -88,7 +89,7 @@ async def watch(session: "SessionServiceAsyncStub", terminal: Terminal, *, from_
         await asyncio.sleep(WATCH_AGAIN_S)
 
 
-def show(event: facts.events.CallEvent, terminal: Terminal) -> None:
+def show(event: CallEvent, terminal: Terminal) -> None:
     """Print one fact."""
     if terminal.json:
         terminal.machine(facts.as_json(event))

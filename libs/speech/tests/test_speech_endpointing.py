@@ -43,7 +43,7 @@ def test_a_yes_ends_sooner_and_digits_later() -> None:
         ended = run(endpointer, [0.9] * 10 + [0.0] * 40)[-1]
         assert isinstance(ended, SpeechEnded)
         decided[kind] = ended.decided_ms - ended.ended_ms
-    assert decided == {"yes_no": 320, "": 512, "digits": 928}
+    assert decided == {"yes_no": 480, "": 512, "digits": 928}
 
 
 def test_an_endless_utterance_is_cut_and_the_next_does_not_overlap() -> None:

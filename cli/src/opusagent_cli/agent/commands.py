@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from opusagent_cli.console import Terminal
+from opusagent_cli.running import go
 
 app = typer.Typer(no_args_is_help=True, help="Write agents: begin, check, draw, try and test them.")
 
@@ -63,3 +64,21 @@ def graph(
     from opusagent_cli.agent import drawing
 
     drawing.graph(path, form, task, output)
+
+
+@app.command()
+def chat(
+    path: OnePath,
+    *,
+    script: Annotated[Path | None, typer.Option(help="What to say, a line for each turn, instead of typing.")] = None,
+    show: Annotated[str, typer.Option(help="What to show of it: rules,scratchpad,states.")] = "",
+    data: Annotated[Path | None, typer.Option(help="Folder to keep all data in (default: none is kept).")] = None,
+    at: Annotated[str, typer.Option(help="Local time it shall take for now, such as 2025-12-01T09:00.")] = "",
+    caller: Annotated[str, typer.Option(help="The caller's number.")] = "+15550100",
+    json: Json = False,
+) -> None:
+    """Talk with an agent in text: its rules, its own tools; with a language model where REASONER_* is set."""
+    from opusagent_cli.agent import chatting
+
+    options = chatting.ChatOptions(path, script, chatting.showing(show), data, at, caller)
+    go(chatting.chat(options, Terminal(json=json)))

@@ -14,7 +14,7 @@ from enum import Enum, auto
 HYSTERESIS = 0.15
 
 # Milliseconds of silence that end an utterance, by the kind of answer expected (fsa.v1.Expectation.kind).
-END_SILENCE_MS: dict[str, int] = {"yes_no": 320, "choice": 400, "digits": 900, "number": 700}
+END_SILENCE_MS: dict[str, int] = {"yes_no": 450, "choice": 450, "digits": 900, "number": 700}
 
 
 @dataclass(frozen=True, slots=True)
