@@ -1,28 +1,34 @@
-"""What is written down of every step. Values of sensitive slots are masked wherever they occur."""
+"""What is written down of every step: all that is needed to understand it, and to decide it again.
+
+Sensitive values are masked where they stand (slots, facts, arguments, words in which one may be), and what is long
+enough to be looked for is masked in every text besides. The event as it was comes beside the record, to be sealed.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from fsa_engine.domain.definition import Agent, Collect
+from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.events import Event
-from fsa_engine.domain.snapshot import Seal, Snapshot, asdict_frozen
-from fsa_engine.domain.turn import Turn
+from fsa_engine.domain.secrecy import forms, result_hidden, secret_slots, words_hidden
+from fsa_engine.domain.snapshot import Seal, Snapshot, TaskInstance, asdict_frozen
+from fsa_engine.domain.turn import MASK, Turn
 
-MASK = "***"
-_WORDS = ("text", "alternatives", "caller_words", "answer", "arguments", "digit")
+__all__ = ["MASK", "record", "summary", "view", "with_sealed"]
+_WORDS = ("text", "alternatives", "intents", "caller_words", "answer", "digit")
+_RESULTS = ("result", "proposal", "thoughts")
+_TEXTS = ("decisions", "rejected", "why", "outputs", "rules", "proposal", "scratchpad", "intents")
 
 
-def record(turn: Turn, before: Snapshot, verdict: str, why: str) -> dict[str, Any]:
-    """Make the audit record of a step; JSON throughout."""
+def record(turn: Turn, before: Snapshot, verdict: str, why: str) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+    """Make the audit record of a step, JSON throughout, and its event as it was if that is masked in it."""
     agent, event, after = turn.agent, turn.event, turn.snapshot
-    hidden = _hidden(agent, before) | _hidden(agent, after)
-    said = _said(agent, before, event)
-    whole = {
+    said, confidential = _said(agent, before, event)
+    whole: dict[str, Any] = {
         "definition": agent.definition_hash,
         "agent": agent.agent,
-        "event": {"kind": type(event).__name__, **said},
+        "event": said,
         "before": view(before),
         "after": view(after),
         "rules": turn.rules,
@@ -30,48 +36,114 @@ def record(turn: Turn, before: Snapshot, verdict: str, why: str) -> dict[str, An
         "rejected": turn.rejected,
         "verdict": verdict,
         "why": why,
-        "outputs": [{"kind": type(o.body).__name__, **asdict_frozen(o)} for o in turn.outputs],
-        "intents": [asdict_frozen(i) for i in turn.intents],
-        "settled": list(turn.settled),
+        "outputs": [
+            {"kind": type(o.body).__name__, "output_id": o.output_id, "task_id": o.task_id, "body": o.body.__dict__}
+            for o in turn.outputs
+        ],
+        "intents": [_intent(i.intent_id, i.kind, i.payload) for i in turn.intents],
+        "settled": turn.settled,
     }
+    if turn.proposal is not None:
+        whole["proposal"] = MASK if confidential is not None else turn.proposal
+    if turn.scratchpad:
+        whole["scratchpad"] = turn.scratchpad
+    if confidential is not None:
+        whole["snapshot"] = masked_snapshot(after)
     plain: dict[str, Any] = _plain(whole)
-    return _masked(plain, sorted(hidden, key=len, reverse=True)) if hidden else plain
-
-
-def _said(agent: Agent, before: Snapshot, event: Event) -> dict[str, Any]:
-    """Show an event; where a secret may be in it that is no slot's value (yet), its words are hidden whole."""
-    said: dict[str, Any] = asdict_frozen(event)
-    secret = {name for task in agent.tasks.values() for name, slot in task.slots.items() if slot.sensitive}
-    if _sensitive_state(agent, before) or any(name in str(said.get("answer", "")) for name in secret):
-        said = {key: (MASK if key in _WORDS else value) for key, value in said.items()}
-    if isinstance(said.get("arguments"), dict):
-        said["arguments"] = {name: (MASK if name in secret else given) for name, given in said["arguments"].items()}
-    return said
+    hidden = forms((before, after)) if agent.has_secrets else []
+    if hidden:
+        plain |= {key: _masked(plain[key], hidden) for key in _TEXTS if key in plain}
+    return plain, confidential
 
 
 def with_sealed(
-    made_audit: Sequence[Mapping[str, Any]], confidential: Mapping[str, Any] | None, seal: Seal | None
+    made: Sequence[Mapping[str, Any]], confidential: Mapping[str, Any] | None, seal: Seal | None
 ) -> list[dict[str, Any]]:
     """Return a step's audit records with what they mask beside them, sealed; without a seal it is left out."""
-    records = [dict(record) for record in made_audit]
+    records = [dict(each) for each in made]
     if records and confidential is not None and seal is not None:
-        records[0]["sealed"] = seal(orjson.dumps(_plain(confidential)).decode())
+        records[0]["sealed"] = seal(orjson.dumps(confidential).decode())
     return records
+
+
+def _said(agent: Agent, before: Snapshot, event: Event) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+    """Show an event, and the whole of it if something had to be hidden."""
+    whole = {"kind": type(event).__name__, **{key: _plain(value) for key, value in event.__dict__.items()}}
+    if not agent.has_secrets:
+        return whole, None
+    said = dict(whole)
+    if words_hidden(agent, before, event):
+        said |= {key: MASK for key in _WORDS if said.get(key)}
+    if result_hidden(agent, before, event):
+        said |= {key: MASK for key in _RESULTS if said.get(key)}
+    secret = secret_slots(agent)
+    for key in ("arguments", "context"):
+        if isinstance(said.get(key), dict):
+            said[key] = {name: (MASK if name in secret else given) for name, given in said[key].items()}
+    if any(f'"{name}"' in str(said.get("answer", "")) for name in secret):
+        said["answer"] = MASK
+    hidden = forms((before,))
+    if hidden:
+        said = {key: _masked(value, hidden) if key in (*_WORDS, *_RESULTS) else value for key, value in said.items()}
+    return said, (whole if said != whole else None)
+
+
+def _intent(intent_id: str, kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Show an intent with its sensitive arguments masked."""
+    shown = dict(payload)
+    hidden = set(payload.get("sensitive", ()))
+    for key in ("arguments", "context"):
+        if hidden and isinstance(shown.get(key), Mapping):
+            shown[key] = {name: (MASK if name in hidden else given) for name, given in shown[key].items()}
+    lookup = shown.get("lookup")
+    if lookup and lookup.get("sensitive"):
+        given = {n: (MASK if n in lookup["sensitive"] else v) for n, v in lookup["arguments"].items()}
+        shown["lookup"] = {**lookup, "arguments": given}
+    return {"intent_id": intent_id, "kind": kind, "payload": shown}
 
 
 def view(snapshot: Snapshot) -> dict[str, Any]:
     """Show a snapshot as the audit does."""
-    tasks = {
-        t.task_id: {
-            "task": t.task,
-            "state": t.state,
-            "slots": {n: {"value": s.value, "source": s.source, "confirmed": s.confirmed} for n, s in t.slots.items()},
-            "waiting": t.waiting,
-        }
-        for t in snapshot.tasks
+    shown: dict[str, Any] = {
+        "phase": snapshot.phase,
+        "focus": snapshot.focus,
+        "pending": snapshot.pending.kind if snapshot.pending else "",
+        "tasks": {task.task_id: _task(task) for task in snapshot.tasks},
     }
-    pending = snapshot.pending.kind if snapshot.pending else ""
-    return {"phase": snapshot.phase, "focus": snapshot.focus, "pending": pending, "tasks": tasks}
+    if snapshot.facts:
+        shown["facts"] = {
+            name: {"value": MASK if f.sensitive else f.value, "source": f.source, "confidence": f.confidence}
+            for name, f in snapshot.facts.items()
+        }
+    if snapshot.aside:
+        shown["aside"] = {task.task_id: _task(task) for task in snapshot.aside}
+    return shown
+
+
+def _task(task: TaskInstance) -> dict[str, Any]:
+    slots = {
+        name: {"value": MASK if s.sensitive else s.value, "source": s.source, "confirmed": s.confirmed}
+        for name, s in task.slots.items()
+    }
+    shown = {"task": task.task, "state": task.state, "slots": slots, "waiting": task.waiting}
+    return {**shown, "parent": task.parent} if task.parent else shown
+
+
+def masked_snapshot(snapshot: Snapshot) -> dict[str, Any]:
+    """Return a whole snapshot as plain JSON with everything sensitive masked, to go on from in a replay."""
+    raw: dict[str, Any] = asdict_frozen(snapshot)
+    hidden = forms((snapshot,))
+    raw["keys"] = ""
+    for task in (*raw["tasks"], *raw["aside"]):
+        for slot in task["slots"].values():
+            if slot["sensitive"]:
+                slot["value"] = MASK
+        task["held"] = _masked(task["held"], hidden)
+    for fact in raw["facts"].values():
+        if fact["sensitive"]:
+            fact["value"] = MASK
+    raw["heard"] = _masked(raw["heard"], hidden)
+    return raw
 
 
 def summary(before: Snapshot, turn: Turn) -> str:
@@ -82,30 +154,11 @@ def summary(before: Snapshot, turn: Turn) -> str:
     return f"{before.phase} -> {after.phase}" if before.phase != after.phase else f"{type(turn.event).__name__}: stays"
 
 
-def _sensitive_state(agent: Agent, snapshot: Snapshot) -> bool:
-    task = snapshot.focused
-    definition = agent.tasks.get(task.task) if task else None
-    state = definition.states.get(task.state) if definition and task else None
-    return bool(definition and isinstance(state, Collect) and definition.slots[state.slot].sensitive)
-
-
-def _hidden(agent: Agent, snapshot: Snapshot) -> set[str]:
-    """Return every form in which a sensitive value could stand in a text."""
-    found: set[str] = {snapshot.keys} if _sensitive_state(agent, snapshot) else set()
-    for task in snapshot.tasks:
-        slots = agent.tasks[task.task].slots if task.task in agent.tasks else {}
-        for name, filled in task.slots.items():
-            if name in slots and slots[name].sensitive:
-                found |= {str(filled.value), " ".join(str(filled.value))}
-                if slots[name].type not in {"date", "time", "list"}:
-                    found.add(str(filled.value).replace("_", " "))
-    return {text for text in found if text}
-
-
 def _masked(value: Any, hidden: Sequence[str]) -> Any:
     if isinstance(value, str):
         for secret in hidden:
-            value = value.replace(secret, MASK)
+            if secret in value:
+                value = value.replace(secret, MASK)
         return value
     if isinstance(value, dict):
         return {key: _masked(item, hidden) for key, item in value.items()}
@@ -121,4 +174,6 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(item) for name, item in value.__dict__.items()}
     return str(value)

@@ -8,7 +8,8 @@ from fsa_engine.domain.turn import Turn
 
 
 def ask_to_cancel(turn: Turn, task: TaskInstance) -> None:
-    """Take the wish to give a task up. While a tool changes things for it, it cannot be."""
+    """Take the wish to give a task up, with all that it is a part of. While a tool changes things for it, it cannot."""
+    task = turn.snapshot.root_of(task)
     if is_writing(turn, task):
         turn.reject("a tool that cannot be taken back is at work")
         turn.say(Progress(turn.agent.texts.still_working), task.task_id)
@@ -31,7 +32,7 @@ def answer_cancel(turn: Turn, pending: Pending, verdict: bool | None) -> None:
     elif verdict and not is_writing(turn, task):
         drop(turn, task)
     else:
-        focus(turn, task, turn.agent.texts.go_on)
+        focus(turn, turn.snapshot.leaf_of(task), turn.agent.texts.go_on)
 
 
 def drop(turn: Turn, task: TaskInstance) -> None:

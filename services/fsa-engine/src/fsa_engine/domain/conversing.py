@@ -1,14 +1,17 @@
 """The conversation around the tasks: what the caller says is first for it, then for the task that has the floor."""
 
 from fsa_engine.domain.cancelling import answer_cancel, ask_to_cancel
-from fsa_engine.domain.definition import Confirm
+from fsa_engine.domain.definition import Collect, Confirm
 from fsa_engine.domain.events import Utterance
 from fsa_engine.domain.floor import give, goodbye, hang_up_on_silence, put_question, to_human
+from fsa_engine.domain.flow import run
 from fsa_engine.domain.listening import not_understood, said_to, takes_any_words, understand
+from fsa_engine.domain.matching import asked_fact, match_intent
+from fsa_engine.domain.moving import move
 from fsa_engine.domain.outputs import Progress
 from fsa_engine.domain.resuming import answer_resuming, start_over
 from fsa_engine.domain.snapshot import Pending, TaskInstance
-from fsa_engine.domain.starting import match_intent, place, start, values_for
+from fsa_engine.domain.starting import place, start, values_for
 from fsa_engine.domain.turn import Turn
 from fsa_engine.domain.understanding import answers
 from fsa_engine.domain.understanding.words import tokens_of
@@ -23,7 +26,7 @@ def hear(turn: Turn, event: Utterance) -> None:
     turn.change(silences=0, keys="")
     if not texts:
         _count_unclear(turn)
-    elif _wish(turn, tokens_of(texts[0])):
+    elif _wish(turn, tokens_of(texts[0])) or _told(turn, texts[0]):
         return
     elif turn.snapshot.pending:
         _answer_pending(turn, turn.snapshot.pending, texts)
@@ -72,6 +75,23 @@ def _wish(turn: Turn, tokens: tuple[str, ...]) -> bool:
     return True
 
 
+def _told(turn: Turn, text: str) -> bool:
+    """Tell a plain fact that is asked for in between, and go on with what was asked before."""
+    task = turn.snapshot.focused
+    if task and turn.snapshot.phase == "open" and takes_any_words(turn, task) and len(tokens_of(text)) > 5:
+        return False
+    fact = asked_fact(turn, text)
+    if not fact:
+        return False
+    turn.note(f"told {fact}")
+    turn.lead = turn.agent.knowledge[fact].answer
+    if task or turn.snapshot.pending or turn.snapshot.phase != "open":
+        put_question(turn)
+    else:
+        turn.ask(turn.agent.texts.what_else, "intent")
+    return True
+
+
 def _gives_up(turn: Turn, task: TaskInstance, tokens: tuple[str, ...]) -> bool:
     """Tell whether a task shall be given up; "cancel it" agrees where that is what was asked."""
     state = turn.state(task)
@@ -84,7 +104,7 @@ def _answer_task(turn: Turn, task: TaskInstance, texts: tuple[str, ...]) -> None
     """Take words as a wish for another task, or as an answer to the focused one."""
     if not takes_any_words(turn, task):
         match = match_intent(turn, texts[0])
-        if match.task and match.task != task.task:
+        if match.task and match.task != turn.snapshot.root_of(task).task:
             start(turn, match.task, texts[0])
             return
     if not understand(turn, task, texts):
@@ -170,6 +190,27 @@ def _choose(turn: Turn, pending: Pending, text: str, tokens: tuple[str, ...]) ->
         _unclear(turn)
 
 
+def _own_silence(turn: Turn, task: TaskInstance, count: int) -> bool:
+    """Do what the state says of silence; False if it says nothing, or no more."""
+    state = turn.state(task)
+    if not isinstance(state, Collect | Confirm) or state.no_input is None:
+        return False
+    if state.no_input.to and count >= (state.no_input.attempts or turn.agent.limits.no_input):
+        turn.change(silences=0)
+        move(turn, task, state.no_input.to, "silence")
+        run(turn, task.task_id)
+        give(turn)
+        return True
+    if count >= (state.no_input.attempts or turn.agent.limits.no_input):
+        return False
+    if state.no_input.text:
+        turn.instead = turn.text(task, state.no_input.text)
+    else:
+        turn.lead = turn.agent.texts.silence
+    put_question(turn)
+    return True
+
+
 def silence(turn: Turn) -> None:
     """Ask whether the caller is there, at last hang up."""
     task, phase = turn.snapshot.focused, turn.snapshot.phase
@@ -178,6 +219,8 @@ def silence(turn: Turn) -> None:
         return
     count = turn.snapshot.silences + 1
     turn.change(silences=count)
+    if task is not None and phase == "open" and not turn.snapshot.pending and _own_silence(turn, task, count):
+        return
     if phase == "offering_more" and count > 1:
         goodbye(turn)
     elif count >= turn.agent.limits.no_input:

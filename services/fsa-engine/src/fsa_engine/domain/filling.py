@@ -6,16 +6,16 @@ from types import MappingProxyType
 from typing import Any
 
 from fsa_engine.domain.definition import Collect, Slot
-from fsa_engine.domain.flow import follow, move, run
+from fsa_engine.domain.flow import go, run, say_slot, to_verify
+from fsa_engine.domain.moving import move
 from fsa_engine.domain.snapshot import SlotValue, Source, TaskInstance
+from fsa_engine.domain.template import fill
 from fsa_engine.domain.turn import Turn
 from fsa_engine.domain.understanding.answers import is_correction
 from fsa_engine.domain.understanding.values import read
 from fsa_engine.domain.understanding.words import Reading, tokens_of
 
-WHOLE = {"text", "name"}
-"""Types whose answer is the whole utterance: nothing else is read out of it."""
-_UNASKED = {"date", "time", "enum"}
+_UNASKED = {"date", "time", "datetime", "enum", "email"}
 """Types that are recognised where nobody asked for them."""
 
 
@@ -32,7 +32,9 @@ class Filled:
 def heard(turn: Turn, task: TaskInstance, text: str, expected: str = "") -> dict[str, Any]:
     """Read slots out of an utterance: the expected one in any form, others only where the form is unmistakable."""
     slots = turn.definition(task).slots
-    if expected and slots[expected].type in WHOLE:
+    if expected and slots[expected].by_keys:
+        expected = ""
+    if expected and slots[expected].whole:
         value = _value(turn, slots[expected], text, plain_only=False)
         return {} if value is None else {expected: value}
     found: dict[str, Any] = {}
@@ -40,7 +42,9 @@ def heard(turn: Turn, task: TaskInstance, text: str, expected: str = "") -> dict
     names = [expected, *(n for n in slots if n != expected)] if expected else list(slots)
     for name in names:
         slot = slots[name]
-        if slot.from_ == "tool" or (name != expected and (slot.type not in _UNASKED or slot.type in kinds)):
+        if name != expected and (slot.type not in _UNASKED or slot.type in kinds):
+            continue
+        if slot.by_keys or (slot.sensitive and name != expected) or not may_change(turn, task, name):
             continue
         value = _value(turn, slot, text, plain_only=name != expected)
         if value is not None:
@@ -50,12 +54,19 @@ def heard(turn: Turn, task: TaskInstance, text: str, expected: str = "") -> dict
     return found
 
 
+def may_change(turn: Turn, task: TaskInstance, name: str) -> bool:
+    """Tell whether a slot may change in the state that its task is in, by anyone but a tool."""
+    only = getattr(turn.state(task), "may_change", None)
+    return turn.definition(task).slots[name].from_ != "tool" and (only is None or name in only)
+
+
 def corrected(turn: Turn, task: TaskInstance, text: str) -> dict[str, Any]:
     """Read a correction: after "no" or "make it", where a change is asked for, or alone, a bare "eleven" will do."""
     slots = turn.definition(task).slots
     values = heard(turn, task, text)
     if not values and (task.changing or is_correction(tokens_of(text)) or len(tokens_of(text)) == 1):
-        loose = [n for n, s in slots.items() if s.from_ == "caller" and s.type in _UNASKED and n in task.slots]
+        loose = [n for n in task.slots if slots[n].type in _UNASKED and not slots[n].sensitive]
+        loose = [n for n in slots if n in loose and may_change(turn, task, n)]
         readings = {name: _value(turn, slots[name], text, plain_only=False) for name in loose}
         values = next(({name: value} for name, value in readings.items() if value is not None), {})
     return {n: v for n, v in values.items() if n not in task.slots or task.slots[n].value != v}
@@ -80,9 +91,9 @@ def put_values(turn: Turn, task: TaskInstance, values: Mapping[str, Any], source
     changed = {n for n, v in values.items() if n in task.slots and task.slots[n].value != v}
     slots = {
         **task.slots,
-        **{n: SlotValue(v, source) for n, v in values.items() if n not in task.slots or n in changed},
+        **{n: _slot_value(turn, task, n, v, source) for n, v in values.items() if n not in task.slots or n in changed},
     }
-    task = turn.put(task, slots=MappingProxyType(slots))
+    task = turn.put(task, slots=MappingProxyType(slots), verifying=task.verifying and not values)
     refused: set[str] = set()
     for name in turn.definition(task).slots:
         text = _objection(turn, task, name)
@@ -92,6 +103,10 @@ def put_values(turn: Turn, task: TaskInstance, values: Mapping[str, Any], source
             task = turn.put(task, slots=_without(task, (name,)))
             turn.reject(f"{name}: {text}")
     return Filled(task, frozenset(values) - refused, frozenset(changed) - refused, frozenset(refused))
+
+
+def _slot_value(turn: Turn, task: TaskInstance, name: str, value: Any, source: Source) -> SlotValue:
+    return SlotValue(value, source, sensitive=turn.definition(task).slots[name].sensitive)
 
 
 def _objection(turn: Turn, task: TaskInstance, name: str) -> str:
@@ -127,8 +142,20 @@ def settle(turn: Turn, filled: Filled, expected: str = "") -> None:
     if back:
         return_to(turn, task, back)
     elif isinstance(state, Collect) and expected in filled.new:
-        follow(turn, task, state.edges)
+        accept(turn, task, state)
     run(turn, task.task_id)
+
+
+def accept(turn: Turn, task: TaskInstance, state: Collect) -> None:
+    """Go on from a collector that has its value, once the caller has agreed to it where the slot demands that."""
+    slot = turn.definition(task).slots[state.slot]
+    if to_verify(turn, task, state.slot):
+        turn.put(task, verifying=True)
+        return
+    if slot.confirm == "echo" and not turn.lead:
+        echo = fill(turn.agent.texts.echo, lambda name, _: say_slot(turn, task, state.slot))
+        turn.lead = echo[:1].upper() + echo[1:]
+    go(turn, task, state.edges)
 
 
 def return_to(turn: Turn, task: TaskInstance, slots: Iterable[str]) -> None:
@@ -139,7 +166,7 @@ def return_to(turn: Turn, task: TaskInstance, slots: Iterable[str]) -> None:
             attempts = task.attempts
             if name != task.state or task.waiting:
                 task = move(turn, task, name, f"{state.slot} changed")
-            task = turn.put(task, asked=False, changing=False, attempts=attempts)
+            task = turn.put(task, asked=False, changing=False, verifying=False, attempts=attempts)
             if state.slot in task.slots:
-                follow(turn, task, state.edges)
+                accept(turn, task, state)
             return

@@ -1,6 +1,6 @@
 """Who has the floor: the conversation's own questions, the focused task, and what comes after a task ended."""
 
-from fsa_engine.domain.definition import Act, Collect, Confirm
+from fsa_engine.domain.definition import Act, Collect, Confirm, HandOver, Reason
 from fsa_engine.domain.flow import YES_NO, escalate, question, run
 from fsa_engine.domain.outputs import HangUp, Progress, Verbatim
 from fsa_engine.domain.snapshot import Pending, TaskInstance
@@ -23,7 +23,7 @@ def put_question(turn: Turn, again: bool = False) -> None:
         state = turn.state(task)
         if isinstance(state, Collect | Confirm):
             question(turn, task, state, again)
-        elif isinstance(state, Act):
+        elif isinstance(state, Act | Reason | HandOver):
             turn.say(Progress(f"{turn.lead} {texts.still_working}".strip()), task.task_id)
             turn.lead = ""
     else:
@@ -31,7 +31,7 @@ def put_question(turn: Turn, again: bool = False) -> None:
 
 
 def _put_resuming(turn: Turn, again: bool) -> None:
-    texts, tasks = turn.agent.texts, turn.snapshot.tasks
+    texts, tasks = turn.agent.texts, turn.snapshot.roots
     if again:
         template = texts.which_to_continue if len(tasks) > 1 else texts.continue_or_over
     else:
@@ -42,7 +42,7 @@ def _put_resuming(turn: Turn, again: bool) -> None:
 def _put_pending(turn: Turn, pending: Pending) -> None:
     if pending.kind == "cancel":
         task = turn.task(pending.task_id)
-        text = turn.named(turn.agent.texts.confirm_cancel, (task,) if task else ())
+        text = turn.named(turn.agent.texts.confirm_cancel, (turn.snapshot.root_of(task),) if task else ())
         turn.ask(text, "yes_no", YES_NO, pending.task_id)
     else:
         options = tuple(turn.agent.tasks[name].title for name in pending.options)
@@ -51,7 +51,7 @@ def _put_pending(turn: Turn, pending: Pending) -> None:
 
 
 def _titles(turn: Turn) -> tuple[str, ...]:
-    return tuple(task.title for task in turn.agent.tasks.values())
+    return tuple(task.title for task in turn.agent.tasks.values() if not task.internal)
 
 
 def give(turn: Turn) -> None:
@@ -59,20 +59,43 @@ def give(turn: Turn) -> None:
     snapshot = turn.snapshot
     if snapshot.phase != "open" or snapshot.pending or snapshot.focus:
         return
-    if snapshot.tasks:
-        back = snapshot.tasks[-1]
-        focus(turn, back, turn.named(turn.agent.texts.back_to, (back,)))
+    if snapshot.aside and _identified(turn):
+        return
+    if snapshot.roots:
+        back, fresh = _next(turn)
+        lead = "" if fresh else turn.named(turn.agent.texts.back_to, (back,))
+        focus(turn, turn.snapshot.leaf_of(back), lead)
     else:
         turn.change(phase="offering_more", misunderstood=0)
         put_question(turn)
+
+
+def _next(turn: Turn) -> tuple[TaskInstance, bool]:
+    """Return the task to go on with, and whether it is one that waited for another and begins now."""
+    roots = turn.snapshot.roots
+    open_names = {task.task for task in roots}
+    for task in roots:
+        if task.queued and not open_names & set(turn.definition(task).after):
+            turn.note(f"{task.task}: waits no longer")
+            return turn.put(task, queued=False), True
+    return next((task for task in reversed(roots) if not task.queued), roots[-1]), False
+
+
+def _identified(turn: Turn) -> bool:
+    """After the caller was identified, go back to what was set aside; False if he was not."""
+    if (turn.agent.resume.identify, "done") not in turn.ended:
+        return False
+    turn.change(phase="resuming", tasks=turn.snapshot.aside, aside=(), focus=turn.snapshot.aside[-1].task_id)
+    put_question(turn)
+    return True
 
 
 def focus(turn: Turn, task: TaskInstance, lead: str = "") -> None:
     """Give the floor to a task and put its question (again)."""
     turn.change(phase="open", focus=task.task_id, pending=None, keys="")
     turn.lead = turn.lead or lead
-    turn.put(task, asked=False, changing=False)
-    if isinstance(turn.state(task), Act) and task.waiting:
+    turn.put(task, asked=False, changing=False, entered_ms=turn.event.at_ms)
+    if task.waiting:
         put_question(turn)
     else:
         run(turn, task.task_id)
@@ -97,7 +120,7 @@ def to_human(turn: Turn) -> None:
     """The caller wants a person, or cannot be understood."""
     escalation = turn.agent.escalation
     if escalation.target:
-        tasks = turn.snapshot.tasks
+        tasks = turn.snapshot.roots
         escalate(turn, turn.snapshot.focused, escalation.text, escalation.target, turn.named("{tasks}", tasks))
         return
     turn.lead = escalation.unavailable
@@ -109,10 +132,19 @@ def to_human(turn: Turn) -> None:
 
 def work_would_be_lost(turn: Turn, task: TaskInstance) -> bool:
     """Tell whether the caller gave something that giving up would throw away."""
-    return any(slot.source != "tool" for slot in task.slots.values())
+    return any(slot.source not in {"tool", "operator"} for each in _family(turn, task) for slot in each.slots.values())
+
+
+def _family(turn: Turn, task: TaskInstance) -> list[TaskInstance]:
+    """Return a task and the parts of it."""
+    return [task, *(t for t in turn.snapshot.tasks if t.parent and turn.snapshot.root_of(t) == task)]
 
 
 def is_writing(turn: Turn, task: TaskInstance) -> bool:
-    """Tell whether a tool that changes things is at work for a task: it cannot be taken back."""
+    """Tell whether a tool that changes things is at work for a task or a part of it: it cannot be taken back."""
+    return any(_writes(turn, each) for each in _family(turn, task))
+
+
+def _writes(turn: Turn, task: TaskInstance) -> bool:
     state = turn.state(task)
     return isinstance(state, Act) and bool(task.waiting or task.held) and turn.agent.tools[state.tool].write

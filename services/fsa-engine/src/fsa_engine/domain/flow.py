@@ -1,41 +1,50 @@
 """How a task moves through its states: on from one that is satisfied, until one has to wait.
 
-A state waits for the caller (collect, confirm), for a tool (act) or ends the task. Everything else goes on at once. A
-task without the floor moves too, but puts no question until it has it.
+A state waits for the caller (collect, confirm), for work outside (act, reason, handover), for a part of it (task) or
+for a human to answer (handoff), or it ends the task. Everything else goes on at once. A task without the floor moves
+too, but puts no question until it has it.
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
+from fsa_engine.domain.acting import argument, objection, sensitive, tool_call
 from fsa_engine.domain.definition import (
     Act,
     Collect,
     Confirm,
-    Constant,
     Decide,
     Done,
     Failing,
     Handoff,
+    HandOver,
+    Reason,
     Say,
+    SubTask,
     Transition,
 )
+from fsa_engine.domain.moving import enter, follow, move
 from fsa_engine.domain.outputs import Failed, HandOff, Progress, Result, Verbatim
-from fsa_engine.domain.snapshot import TaskInstance
-from fsa_engine.domain.template import mentioned
+from fsa_engine.domain.reasoning import request
+from fsa_engine.domain.saying import said
+from fsa_engine.domain.slotting import fill_slots, give_slot
+from fsa_engine.domain.snapshot import Source, TaskInstance, Transfer
+from fsa_engine.domain.template import fill, mentioned
 from fsa_engine.domain.turn import Turn
 from fsa_engine.domain.understanding.spoken import spoken
 
 YES_NO = ("yes", "no")
 MOVES = 50
 """States that a task may pass in one step; a definition that needs more goes in a circle."""
+TRANSFER = "transfer"
+"""What a task waits for whose handoff is under way."""
 
 
 def run(turn: Turn, task_id: str) -> None:
     """Move a task on until it waits or ends."""
     for _ in range(MOVES):
         task = turn.task(task_id)
-        if task is None:
+        if task is None or task.queued:
             return
         state = turn.state(task)
         if not _ON[type(state)](turn, task, state):
@@ -45,70 +54,102 @@ def run(turn: Turn, task_id: str) -> None:
         fail(turn, task, turn.agent.texts.too_many_retries, "circle")
 
 
-def move(turn: Turn, task: TaskInstance, to: str, why: str) -> TaskInstance:
-    """Put a task into a state, afresh."""
-    turn.note(f"{task.task}: {task.state} -> {to} ({why})")
-    attempts = {state: count for state, count in task.attempts.items() if state != task.state}
-    return turn.put(
-        task, state=to, asked=False, changing=False, waiting="", held=None, attempts=MappingProxyType(attempts)
-    )
-
-
-def follow(
-    turn: Turn, task: TaskInstance, edges: tuple[Transition, ...], result: Mapping[str, Any] | None = None
+def go(
+    turn: Turn,
+    task: TaskInstance,
+    edges: tuple[Transition, ...],
+    result: Mapping[str, Any] | None = None,
+    proposal: Mapping[str, Any] | None = None,
 ) -> None:
-    """Take the first way out whose rule holds; log why the others were not taken."""
-    values, rules = turn.values(task, result), turn.definition(task).rules
-    taken: Transition | None = None
-    for edge in edges:
-        if taken is not None:
-            skipped = {"rule": edge.when, "for": f"-> {edge.to}", "skipped": "an earlier one was taken"}
-            turn.rules.append({"task": task.task_id, "state": task.state, **skipped})
-        elif edge.when is None or turn.judge(task, rules.compile(edge.when), values, f"-> {edge.to}").holds:
-            taken = edge
-    if taken is None:
-        fail(turn, task, turn.agent.texts.too_many_retries, "no_way_on")
-    else:
-        move(turn, task, taken.to, taken.when or "always")
+    """Take the way out that holds; a task that has none fails."""
+    if not follow(turn, task, edges, result, proposal):
+        fail(turn, turn.task(task.task_id) or task, turn.agent.texts.too_many_retries, "no_way_on")
 
 
 def close(turn: Turn, task: TaskInstance, outcome: str) -> None:
-    """End a task."""
+    """End a task with all its parts."""
     turn.note(f"{task.task}: ended ({outcome})")
+    while (part := turn.snapshot.leaf_of(task)).task_id != task.task_id:
+        turn.snapshot = turn.snapshot.without_task(part.task_id)
     pending = turn.snapshot.pending
     if pending and pending.task_id == task.task_id:
         turn.change(pending=None)
+    turn.ended.append((task.task, outcome))
     turn.snapshot = turn.snapshot.without_task(task.task_id)
+
+
+def _end(turn: Turn, task: TaskInstance, outcome: str, ok: bool) -> None:
+    """End a task by its own states; the task that it is a part of goes on with its result."""
+    had_floor = turn.snapshot.focus == task.task_id
+    close(turn, task, outcome)
+    parent = turn.task(task.parent) if task.parent else None
+    if parent is None:
+        return
+    if had_floor:
+        turn.change(focus=parent.task_id)
+    state = turn.state(parent)
+    if isinstance(state, SubTask):
+        values = task.values()
+        result = {name: values[name] for name in turn.definition(task).returns if name in values}
+        after_part(turn, parent, state, {**result, "outcome": outcome}, ok)
+
+
+def after_part(turn: Turn, task: TaskInstance, state: SubTask, result: Mapping[str, Any], ok: bool) -> None:
+    """Go on after a sub-task."""
+    task = turn.put(task, waiting="")
+    if ok:
+        task = fill_slots(turn, task, state.fill, result)
+        go(turn, task, state.edges, result)
+    else:
+        move(turn, task, state.failed, f"{state.task}: {result['outcome']}")
+    run(turn, task.task_id)
 
 
 def fail(turn: Turn, task: TaskInstance, text: str, reason: str) -> None:
     """End a task without its goal."""
-    turn.say(Failed(text, reason), task.task_id)
-    close(turn, task, reason)
+    if text:
+        turn.say(Progress(text) if task.parent else Failed(text, reason), task.task_id)
+    _end(turn, task, reason, ok=False)
 
 
 def escalate(turn: Turn, task: TaskInstance | None, text: str, target: str, summary: str) -> None:
-    """Give the call to a human; the conversation is over for the agent."""
+    """Give the call to a human. The conversation is over for the agent unless the caller comes back."""
     turn.say(Verbatim(text), task.task_id if task else "")
     turn.say(HandOff(target, summary), task.task_id if task else "")
-    if task:
-        close(turn, task, "handed off")
-    turn.change(phase="closing", closing_spoken=True, pending=None)
+    handing = task if task is not None and isinstance(turn.state(task), Handoff) else None
+    if handing:
+        turn.put(handing, waiting=TRANSFER)
+    transfer = Transfer(turn.snapshot.phase, handing.task_id if handing else "")
+    turn.change(phase="closing", closing_spoken=True, transfer=transfer)
 
 
 def question(turn: Turn, task: TaskInstance, state: Collect | Confirm, again: bool = False) -> None:
     """Put a state's question."""
     if isinstance(state, Confirm):
         text = turn.agent.texts.change if task.changing else turn.text(task, state.text)
+        if again and state.retry.text:
+            text = turn.text(task, state.retry.text)
+            turn.lead = ""
         names = tuple(name.replace("_", " ") for name in state.slots)
         turn.ask(text, *(("choice", names) if task.changing else ("yes_no", YES_NO)), task.task_id)
+    elif task.verifying:
+        turn.ask(_verification(turn, task, state.slot), "yes_no", YES_NO, task.task_id)
     else:
         slot = turn.definition(task).slots[state.slot]
         wording = state.prompt or slot.prompt or f"What is the {state.slot.replace('_', ' ')}?"
         if again:
-            wording = state.reprompt or slot.reprompt or f"{turn.agent.texts.not_understood} {wording}"
+            wording = state.retry.text or slot.reprompt or f"{turn.agent.texts.not_understood} {wording}"
         turn.ask(turn.text(task, wording), slot.type, _likely(turn, task, state), task.task_id)
-    turn.put(task, asked=True)
+    turn.put(task, asked=True, asked_ms=turn.event.at_ms)
+
+
+def _verification(turn: Turn, task: TaskInstance, name: str) -> str:
+    return fill(turn.agent.texts.verify, lambda field, _: say_slot(turn, task, name) if field == "value" else None)
+
+
+def say_slot(turn: Turn, task: TaskInstance, name: str) -> str:
+    """Say a slot's value back."""
+    return said(name, turn.definition(task).slots[name], task.slots[name].value, turn.now)
 
 
 def _likely(turn: Turn, task: TaskInstance, state: Collect) -> tuple[str, ...]:
@@ -122,12 +163,19 @@ def _likely(turn: Turn, task: TaskInstance, state: Collect) -> tuple[str, ...]:
 
 
 def _collect(turn: Turn, task: TaskInstance, state: Collect) -> bool:
-    if state.slot in task.slots and not state.ask_again:
-        follow(turn, task, state.edges)
+    if state.slot in task.slots and not state.ask_again and not to_verify(turn, task, state.slot):
+        go(turn, task, state.edges)
         return True
+    if state.slot in task.slots and to_verify(turn, task, state.slot) and not task.verifying and not state.ask_again:
+        task = turn.put(task, verifying=True)
     if turn.has_floor(task):
         question(turn, task, state)
     return False
+
+
+def to_verify(turn: Turn, task: TaskInstance, name: str) -> bool:
+    """Tell whether a filled slot has to be said back and confirmed before it counts."""
+    return turn.definition(task).slots[name].confirm == "explicit" and not task.slots[name].confirmed
 
 
 def _confirm(turn: Turn, task: TaskInstance, state: Confirm) -> bool:
@@ -137,69 +185,67 @@ def _confirm(turn: Turn, task: TaskInstance, state: Confirm) -> bool:
 
 
 def _decide(turn: Turn, task: TaskInstance, state: Decide) -> bool:
-    follow(turn, task, state.edges)
+    go(turn, task, state.edges)
     return True
 
 
 def _say(turn: Turn, task: TaskInstance, state: Say) -> bool:
     text = turn.text(task, state.text)
     turn.say(Verbatim(text) if state.verbatim else Progress(text), task.task_id)
-    follow(turn, task, state.edges)
+    go(turn, task, state.edges)
     return True
 
 
 def _act(turn: Turn, task: TaskInstance, state: Act) -> bool:
     if task.waiting:
         return False
-    if state.progress and turn.has_floor(task):
-        turn.say(Progress(turn.text(task, state.progress)), task.task_id)
+    why_not = objection(turn, task, state)
+    if why_not:
+        turn.reject(why_not)
+        move(turn, task, state.failed, why_not)
+        return True
+    _progress(turn, task, state.progress)
     turn.put(task, waiting=turn.intend(tool_call(turn, task, state)))
     return False
 
 
-def tool_call(turn: Turn, task: TaskInstance, state: Act) -> dict[str, Any]:
-    """Describe a tool call as an intent's payload (see `outputs.Intent`)."""
-    tool = turn.agent.tools[state.tool]
-    slots = turn.definition(task).slots
-    arguments = {name: _argument(turn, task, given) for name, given in state.arguments.items()}
-    lookup = None
-    if tool.lookup:
-        found = turn.agent.tools[tool.lookup.tool]
-        given_to = {name: _argument(turn, task, given) for name, given in tool.lookup.arguments.items()}
-        lookup = {
-            "server": found.server,
-            "tool": found.tool or tool.lookup.tool,
-            "arguments": given_to,
-            "key_argument": found.key_argument,
-            "timeout_ms": found.timeout_ms,
-            "happened": tool.lookup.happened,
-        }
-    return {
-        "server": tool.server,
-        "tool": tool.tool or state.tool,
-        "arguments": arguments,
-        "write": tool.write,
-        "settle": tool.settle or "",
-        "key_argument": tool.key_argument,
-        "lookup": lookup,
-        "timeout_ms": tool.timeout_ms,
-        "task_id": task.task_id,
-        "state": task.state,
-        "sensitive": [
-            n for n, g in state.arguments.items() if isinstance(g, str) and g in slots and slots[g].sensitive
-        ],
-    }
+def _progress(turn: Turn, task: TaskInstance, text: str | None) -> None:
+    if text and turn.has_floor(task):
+        turn.say(Progress(turn.text(task, text)), task.task_id)
 
 
-def _argument(turn: Turn, task: TaskInstance, given: str | Constant) -> Any:
-    if isinstance(given, Constant):
-        return given.const
-    if given.startswith("call."):
-        return getattr(turn.snapshot.call, given.removeprefix("call."))
-    return task.values().get(given)
+def _reason(turn: Turn, task: TaskInstance, state: Reason) -> bool:
+    if task.waiting:
+        return False
+    _progress(turn, task, state.progress)
+    turn.put(task, waiting=turn.intend(request(turn, task, state), "reason"))
+    return False
+
+
+def _sub_task(turn: Turn, task: TaskInstance, state: SubTask) -> bool:
+    if task.waiting:
+        return False
+    number = turn.snapshot.started + 1
+    definition = turn.agent.tasks[state.task]
+    part = TaskInstance(task_id=f"t{number}", task=state.task, state=definition.initial, parent=task.task_id)
+    turn.change(started=number)
+    turn.put(task, waiting=part.task_id)
+    turn.put(part)
+    turn.note(f"{state.task}: started for {task.task}")
+    for name, given in state.arguments.items():
+        value = argument(turn, task, given)
+        source: Source = task.slots[given].source if isinstance(given, str) and given in task.slots else "operator"
+        part = give_slot(turn, part, name, value, source)
+    if turn.snapshot.focus == task.task_id:
+        turn.change(focus=part.task_id)
+    enter(turn, part, definition.initial)
+    run(turn, part.task_id)
+    return False
 
 
 def _handoff(turn: Turn, task: TaskInstance, state: Handoff) -> bool:
+    if task.waiting:
+        return False
     target = state.target or turn.agent.escalation.target
     if target:
         text = turn.text(task, state.text or turn.agent.escalation.text)
@@ -212,9 +258,31 @@ def _handoff(turn: Turn, task: TaskInstance, state: Handoff) -> bool:
     return False
 
 
+def _hand_over(turn: Turn, task: TaskInstance, state: HandOver) -> bool:
+    if task.waiting:
+        return False
+    if state.text:
+        turn.say(Progress(turn.text(task, state.text)), task.task_id)
+    slots = turn.definition(task).slots
+    named = {name: argument(turn, task, name if name in slots else f"context.{name}") for name in state.context}
+    payload = {
+        "agent": state.agent,
+        "task": state.task or "",
+        "context": {name: value for name, value in named.items() if value is not None},
+        "from_agent": turn.agent.agent,
+        "task_id": task.task_id,
+        "state": task.state,
+        "sensitive": [n for n in state.context if sensitive(turn, task, n if n in slots else f"context.{n}")],
+    }
+    turn.put(task, waiting=turn.intend(payload, "handover"))
+    return False
+
+
 def _done(turn: Turn, task: TaskInstance, state: Done) -> bool:
-    turn.say(Result(turn.text(task, state.text or "")), task.task_id)
-    close(turn, task, "done")
+    if state.text:
+        text = turn.text(task, state.text)
+        turn.say(Progress(text) if task.parent else Result(text), task.task_id)
+    _end(turn, task, "done", ok=True)
     return False
 
 
@@ -229,7 +297,10 @@ _ON: dict[type, Callable[[Turn, TaskInstance, Any], bool]] = {
     Decide: _decide,
     Say: _say,
     Act: _act,
+    Reason: _reason,
+    SubTask: _sub_task,
     Handoff: _handoff,
+    HandOver: _hand_over,
     Done: _done,
     Failing: _failing,
 }

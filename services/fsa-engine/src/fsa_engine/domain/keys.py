@@ -7,14 +7,14 @@ from fsa_engine.domain.cancelling import answer_cancel
 from fsa_engine.domain.definition import Collect, Confirm, Slot
 from fsa_engine.domain.filling import put_values, settle
 from fsa_engine.domain.floor import focus, give, goodbye
-from fsa_engine.domain.listening import confirm, not_understood
+from fsa_engine.domain.listening import confirm, not_understood, refused, verify
 from fsa_engine.domain.resuming import go_on, start_over
 from fsa_engine.domain.snapshot import TaskInstance
 from fsa_engine.domain.starting import start
 from fsa_engine.domain.turn import Illegal, Turn
 from fsa_engine.domain.understanding.values import read
 
-_TYPED = {"digits", "integer", "phone", "time", "date"}
+_TYPED = {"digits", "integer", "phone", "time", "date", "money"}
 
 
 def press(turn: Turn, digit: str) -> None:
@@ -49,9 +49,9 @@ def _pick(digit: str, choices: Sequence[Callable[[], None]]) -> None:
 
 
 def _resume(turn: Turn, digit: str) -> None:
-    tasks = turn.snapshot.tasks
+    tasks = turn.snapshot.roots
     if len(tasks) > 1:
-        _pick(digit, [partial(focus, turn, task) for task in tasks])
+        _pick(digit, [partial(focus, turn, turn.snapshot.leaf_of(task)) for task in tasks])
     elif _verdict(digit):
         go_on(turn, tasks[0])
     else:
@@ -73,6 +73,9 @@ def _press_in_task(turn: Turn, task: TaskInstance, digit: str) -> None:
         if task.changing:
             raise Illegal("no yes or no is asked for")
         confirm(turn, task, state, verdict)
+        return
+    if isinstance(state, Collect) and task.verifying:
+        verify(turn, task, state, _verdict(digit))
         return
     slot = turn.definition(task).slots[state.slot] if isinstance(state, Collect) else None
     if slot is None or not isinstance(state, Collect):
@@ -122,4 +125,8 @@ def _written(keys: str, kind: str, month_first: bool) -> str:
 
 
 def _fill(turn: Turn, task: TaskInstance, name: str, value: object) -> None:
-    settle(turn, put_values(turn, task, {name: value}, "keys"), name)
+    filled = put_values(turn, task, {name: value}, "keys")
+    if name in filled.refused:
+        refused(turn, filled.task, name)
+    else:
+        settle(turn, filled, name)

@@ -1,13 +1,16 @@
 """The caller's own words, in the state that a task is in."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
-from fsa_engine.domain.definition import Act, Collect, Confirm
-from fsa_engine.domain.filling import WHOLE, corrected, forget, heard, put_values, return_to, settle
+from fsa_engine.domain.definition import Act, Collect, Confirm, Reason, Transition
+from fsa_engine.domain.filling import accept, corrected, forget, heard, may_change, put_values, return_to, settle
 from fsa_engine.domain.floor import put_question, to_human
-from fsa_engine.domain.flow import fail, move, run
+from fsa_engine.domain.flow import fail, run
+from fsa_engine.domain.matching import wish
+from fsa_engine.domain.moving import move, take
 from fsa_engine.domain.outputs import Progress
-from fsa_engine.domain.snapshot import SlotValue, Source, TaskInstance
+from fsa_engine.domain.snapshot import Source, TaskInstance
 from fsa_engine.domain.turn import Turn
 from fsa_engine.domain.understanding.answers import is_correction, wants_continue, yes_or_no
 from fsa_engine.domain.understanding.words import tokens_of
@@ -16,17 +19,39 @@ from fsa_engine.domain.understanding.words import tokens_of
 def takes_any_words(turn: Turn, task: TaskInstance) -> bool:
     """Tell whether the state takes whatever is said as its answer, so that little else may be read into it."""
     state = turn.state(task)
-    return isinstance(state, Collect) and turn.definition(task).slots[state.slot].type in WHOLE
+    return isinstance(state, Collect) and turn.definition(task).slots[state.slot].whole and not task.verifying
 
 
 def understand(turn: Turn, task: TaskInstance, texts: tuple[str, ...], source: Source = "caller") -> bool:
     """Take the first reading that answers, corrects or confirms; False if none does."""
     state = turn.state(task)
+    if isinstance(state, Collect) and task.verifying:
+        return _verify(turn, task, state, texts)
     if isinstance(state, Collect):
-        return any(_answer(turn, task, state, text, source) for text in texts)
+        return _wished(turn, task, state, texts) or any(_answer(turn, task, state, text, source) for text in texts)
     if isinstance(state, Confirm):
-        return _reply(turn, task, state, texts)
+        return _reply(turn, task, state, texts) or _wished(turn, task, state, texts)
     return any(_change(turn, task, text) for text in texts)
+
+
+def _wished(turn: Turn, task: TaskInstance, state: Collect | Confirm, texts: tuple[str, ...]) -> bool:
+    """Take an edge that the caller's words mean, unless they are an answer."""
+    edges: dict[str, Transition] = {edge.intent: edge for edge in state.transitions if edge.intent}
+    if not edges or not task.asked:
+        return False
+    if isinstance(state, Collect) and not takes_any_words(turn, task) and heard(turn, task, texts[0], state.slot):
+        return False
+    edge = edges.get(wish(turn, texts[0]))
+    if edge is None:
+        return False
+    values = turn.values(task)
+    rule = turn.definition(task).rules.compile(edge.when) if edge.when else None
+    if rule is not None and not turn.judge(task, rule, values, f"-> {edge.to}").holds:
+        return False
+    if not take(turn, task, edge, values):
+        return False
+    run(turn, task.task_id)
+    return True
 
 
 def _answer(turn: Turn, task: TaskInstance, state: Collect, text: str, source: Source) -> bool:
@@ -38,10 +63,57 @@ def _answer(turn: Turn, task: TaskInstance, state: Collect, text: str, source: S
         _count(turn, task)
         if turn.task(task.task_id) is None or _exhausted(turn, task, state):
             return True
-        filled = type(filled)(turn.task(task.task_id) or task, filled.new, filled.changed, filled.refused)
+        filled = replace(filled, task=turn.task(task.task_id) or task)
     settle(turn, filled, state.slot)
     _ensure_question(turn, task)
     return True
+
+
+def _verify(turn: Turn, task: TaskInstance, state: Collect, texts: tuple[str, ...]) -> bool:
+    """Take yes, no or another value to a value that was said back."""
+    for text in texts:
+        values = heard(turn, task, text, state.slot) if not takes_whole(turn, task, state) else {}
+        if values.get(state.slot, task.slots[state.slot].value) != task.slots[state.slot].value:
+            return _answer(turn, task, state, text, "caller")
+    verdict = yes_or_no(tokens_of(texts[0]))
+    if verdict is None:
+        return False
+    verify(turn, task, state, verdict)
+    return True
+
+
+def refused(turn: Turn, task: TaskInstance, name: str) -> None:
+    """Count an answer that its slot's checks refuse, and ask again or give up."""
+    _count(turn, task)
+    state = turn.state(task)
+    if isinstance(state, Collect) and not _exhausted(turn, task, state):
+        turn.lead = ""
+        put_question(turn)
+
+
+def takes_whole(turn: Turn, task: TaskInstance, state: Collect) -> bool:
+    """Tell whether a collector's slot takes any words."""
+    return turn.definition(task).slots[state.slot].whole
+
+
+def verify(turn: Turn, task: TaskInstance, state: Collect, verdict: bool) -> None:
+    """Take the caller's yes or no to a value that was said back."""
+    if not task.asked:
+        turn.reject("the question was not put yet")
+    elif verdict:
+        confirmed = replace(task.slots[state.slot], confirmed=True)
+        slots = MappingProxyType({**task.slots, state.slot: confirmed})
+        task = turn.put(task, slots=slots, verifying=False)
+        turn.note(f"{task.task}: {state.slot} confirmed by the caller")
+        accept(turn, task, state)
+    else:
+        turn.note(f"{task.task}: {state.slot} refused by the caller")
+        task = turn.put(task, verifying=False, asked=False)
+        _count(turn, task)
+        if _exhausted(turn, task, state):
+            return
+        forget(turn, turn.task(task.task_id) or task, (state.slot,))
+    run(turn, task.task_id)
 
 
 def _ensure_question(turn: Turn, task: TaskInstance) -> None:
@@ -87,8 +159,7 @@ def confirm(turn: Turn, task: TaskInstance, state: Confirm, verdict: bool) -> No
         run(turn, task.task_id)
     elif verdict:
         confirmed = {
-            name: SlotValue(slot.value, slot.source, slot.confirmed or name in state.slots)
-            for name, slot in task.slots.items()
+            name: replace(slot, confirmed=slot.confirmed or name in state.slots) for name, slot in task.slots.items()
         }
         task = turn.put(task, slots=MappingProxyType(confirmed))
         move(turn, task, state.yes, "confirmed by the caller")
@@ -122,7 +193,7 @@ def _reopen(turn: Turn, task: TaskInstance, text: str, named_is_enough: bool = F
     meant = [
         name
         for name in task.slots
-        if slots[name].from_ == "caller" and {*name.split("_"), _SPOKEN.get(slots[name].type, name)} & set(tokens)
+        if may_change(turn, task, name) and {*name.split("_"), _SPOKEN.get(slots[name].type, name)} & set(tokens)
     ]
     if not meant:
         return False
@@ -138,14 +209,16 @@ _SPOKEN = {"date": "day", "time": "hour", "phone": "number"}
 def not_understood(turn: Turn, task: TaskInstance) -> None:
     """Count, ask again, or give up."""
     state = turn.state(task)
-    if isinstance(state, Act):
+    if isinstance(state, Act | Reason):
         turn.say(Progress(turn.agent.texts.still_working), task.task_id)
         return
     _count(turn, task)
     if isinstance(state, Collect | Confirm) and _exhausted(turn, task, state):
         return
-    if isinstance(state, Confirm):
+    if isinstance(state, Confirm) or task.verifying:
         turn.lead = turn.agent.texts.not_understood
+    elif isinstance(state, Collect) and turn.definition(task).slots[state.slot].by_keys:
+        turn.instead = turn.agent.texts.key_it_in
     put_question(turn, again=True)
 
 
@@ -157,11 +230,11 @@ def _count(turn: Turn, task: TaskInstance) -> None:
 def _exhausted(turn: Turn, task: TaskInstance, state: Collect | Confirm) -> bool:
     """After too many attempts: the state's own way out, a human, or the end of the task."""
     task = turn.task(task.task_id) or task
-    if task.attempts.get(task.state, 0) < (state.attempts or turn.agent.limits.no_match):
+    if task.attempts.get(task.state, 0) < (state.retry.attempts or turn.agent.limits.no_match):
         return False
     turn.instead = ""
-    if state.failed:
-        move(turn, task, state.failed, "too many attempts")
+    if state.retry.to:
+        move(turn, task, state.retry.to, "too many attempts")
         run(turn, task.task_id)
     elif turn.agent.escalation.target:
         to_human(turn)

@@ -6,7 +6,7 @@ from typing import Any
 from fsa_engine.domain.cancelling import answer_cancel, ask_to_cancel
 from fsa_engine.domain.definition import Collect, Confirm
 from fsa_engine.domain.events import AnswerTask, CancelTask, StartTask
-from fsa_engine.domain.filling import heard, put_values, settle
+from fsa_engine.domain.filling import heard, may_change, put_values, settle
 from fsa_engine.domain.floor import give, is_writing, put_question
 from fsa_engine.domain.listening import not_understood, understand
 from fsa_engine.domain.outputs import Ask, Progress, Steer
@@ -22,14 +22,21 @@ OWN_WORDS = "The caller must say it in their own words. Ask again and pass on wh
 
 def start_task(turn: Turn, event: StartTask) -> None:
     """Start a task with the proposals that may stand. Raises Illegal for a task that does not exist."""
-    if event.task not in turn.agent.tasks:
+    if event.task not in turn.agent.tasks or turn.agent.tasks[event.task].internal:
         raise Illegal(f"there is no task {event.task!r}")
     start(turn, event.task, event.caller_words)
-    task = next((t for t in turn.snapshot.tasks if t.task == event.task), None)
-    if task is not None and not task.waiting:
+    root = next((t for t in turn.snapshot.roots if t.task == event.task), None)
+    task = turn.snapshot.leaf_of(root) if root else None
+    if task is not None and not task.waiting and not task.queued and task.task == event.task:
         _propose(turn, task, event.arguments, event.caller_words)
         give(turn)
     _last_questions_only(turn)
+
+
+def may_propose(turn: Turn, task: TaskInstance, name: str) -> bool:
+    """Tell whether a model may propose a slot's value in the state that its task is in."""
+    only = getattr(turn.state(task), "proposals", None)
+    return may_change(turn, task, name) and (only is None or name in only)
 
 
 def _last_questions_only(turn: Turn) -> None:
@@ -44,8 +51,8 @@ def _propose(turn: Turn, task: TaskInstance, arguments: Mapping[str, Any], words
     slots = turn.definition(task).slots
     for name, given in list(arguments.items())[:50]:
         slot = slots.get(name)
-        if slot is None or slot.from_ == "tool":
-            turn.reject(f"{name}: not a slot that may be proposed")
+        if slot is None or slot.by_keys or not may_propose(turn, task, name):
+            turn.reject(f"{name}: not a slot that may be proposed here")
             continue
         value = proposed(given, slot.shape, turn.setting)
         if value is None:
@@ -69,32 +76,41 @@ def answer(turn: Turn, event: AnswerTask) -> None:
     task = turn.task(event.task_id)
     if task is None:
         raise Illegal(f"task {event.task_id!r} is not open")
+    words = _own_words(turn, task, event)
     pending = turn.snapshot.pending
-    if pending and pending.kind == "cancel" and pending.task_id == task.task_id:
-        answer_cancel(turn, pending, yes_or_no(tokens_of(event.caller_words)))
+    if pending and pending.kind == "cancel" and pending.task_id == turn.snapshot.root_of(task).task_id:
+        answer_cancel(turn, pending, yes_or_no(tokens_of(words)))
         return
     turn.change(phase="open", focus=task.task_id, pending=None, silences=0)
-    if not _answered(turn, task, event):
+    if not _answered(turn, task, event, words):
         current = turn.task(task.task_id)
         if current is not None:
             not_understood(turn, current)
     give(turn)
 
 
-def _answered(turn: Turn, task: TaskInstance, event: AnswerTask) -> bool:
+def _own_words(turn: Turn, task: TaskInstance, event: AnswerTask) -> str:
+    """Return the caller's words if they are an answer: said after the question was put, as far as that is known."""
+    if event.caller_words and 0 < event.turn_started_ms < task.asked_ms:
+        turn.reject("the caller's words are from before the question")
+        return ""
+    return event.caller_words
+
+
+def _answered(turn: Turn, task: TaskInstance, event: AnswerTask, words: str) -> bool:
     state = turn.state(task)
     if is_writing(turn, task):
         turn.reject("a tool that cannot be taken back is at work")
         turn.say(Progress(turn.agent.texts.still_working), task.task_id)
         return True
     values = proposals(event.answer)
-    if values is None and isinstance(state, Collect):
+    if values is None and isinstance(state, Collect) and not task.verifying:
         values = {state.slot: event.answer} if event.answer else {}
-    if values and _propose(turn, task, values, event.caller_words):
+    if values and _propose(turn, task, values, words):
         return True
-    if tokens_of(event.caller_words) and understand(turn, task, (event.caller_words,)):
+    if tokens_of(words) and understand(turn, task, (words,)):
         return True
-    if isinstance(state, Confirm):
+    if isinstance(state, Confirm) or task.verifying:
         turn.reject("a confirmation takes the caller's own words")
         turn.say(Steer(OWN_WORDS), task.task_id)
         put_question(turn)

@@ -1,9 +1,11 @@
 """Rules in CEL (Common Expression Language), type-checked when loaded and bounded when run.
 
 Types of slots in rules: `date` is a timestamp (midnight), `time` a duration since midnight, so that `date + time > now`
-is well-typed; `now` and `today` are the call's local wall clock written as UTC. integer: int; decimal: double; yes_no:
-bool; list: list; every other: string. Beside the slots there are `slots` (map of the filled ones, for `has(slots.x)`),
-`call` (map: caller, callee, channel), `result` (map: what a tool returned) and `attempts` (int, of this state).
+is well-typed; `now` and `today` are the call's local wall clock written as UTC. datetime: timestamp; duration:
+duration; integer: int; decimal and money: double; yes_no: bool; list: list; every other: string. Beside the slots there
+are `slots` (map of the filled ones, for `has(slots.x)`), `confirmed` (map of bool), `context` (map of the facts that
+hold), `memory` (map; `history`: list), `call` (map: caller, callee, channel), `result` (map: what a tool or sub-task
+returned), `proposal` (map: what a model proposed and was accepted) and `attempts` (int, of this state).
 """
 
 import re
@@ -14,12 +16,17 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from fsa_engine.domain.understanding.amounts import duration_seconds, iso_duration
+
 LONGEST = 2000
 """Characters of an expression."""
 
 _KINDS = {
     "date": cel.Type.TIMESTAMP,
+    "datetime": cel.Type.TIMESTAMP,
     "time": cel.Type.DURATION,
+    "duration": cel.Type.DURATION,
+    "money": cel.Type.DOUBLE,
     "integer": cel.Type.INT,
     "decimal": cel.Type.DOUBLE,
     "yes_no": cel.Type.BOOL,
@@ -140,20 +147,24 @@ class Rules:
 def untyped(value: Any, kind: str) -> Any:
     """Turn a CEL value back into a slot's JSON value."""
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d")
+        return value.strftime("%Y-%m-%dT%H:%M" if kind == "datetime" else "%Y-%m-%d")
     if isinstance(value, timedelta):
-        minutes = int(value.total_seconds()) // 60
-        return f"{minutes // 60:02d}:{minutes % 60:02d}"
+        seconds = int(value.total_seconds())
+        return iso_duration(seconds) if kind == "duration" else f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}"
+    if kind in {"decimal", "money"} and isinstance(value, int | float) and not isinstance(value, bool):
+        return round(float(value), 2) if kind == "money" else float(value)
     return int(value) if kind == "integer" and isinstance(value, float) and value.is_integer() else value
 
 
 def _typed(value: Any, kind: str) -> Any:
-    if kind == "date":
+    if kind in {"date", "datetime"}:
         return datetime.fromisoformat(value).replace(tzinfo=UTC)
     if kind == "time":
         hour, minute = value.split(":")
         return timedelta(hours=int(hour), minutes=int(minute))
-    return float(value) if kind == "decimal" else value
+    if kind == "duration":
+        return timedelta(seconds=duration_seconds(value) or 0)
+    return float(value) if kind in {"decimal", "money"} else value
 
 
 def _explained(message: str) -> RuleError:

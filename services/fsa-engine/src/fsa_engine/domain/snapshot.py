@@ -11,7 +11,8 @@ FORMAT = 1
 """Version of the encoding; a higher one than this is refused."""
 
 Phase: TypeAlias = Literal["greeting", "open", "resuming", "offering_more", "closing", "closed"]
-Source: TypeAlias = Literal["caller", "keys", "model", "tool"]
+Source: TypeAlias = Literal["caller", "keys", "model", "tool", "operator"]
+"""Who gave a value; operator: the definition's own expressions, or another agent of the same operator."""
 
 
 Seal: TypeAlias = Callable[[str], str]
@@ -39,6 +40,35 @@ class SlotValue:
 
 
 @dataclass(frozen=True)
+class FactValue:
+    """What is known of the conversation. `confidence`: 0 to 1; `expires_ms`: Unix milliseconds, 0 = never."""
+
+    value: Any
+    source: Source
+    confidence: float = 1.0
+    at_ms: int = 0
+    expires_ms: int = 0
+    sensitive: bool = False
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A transfer to a human whose outcome is not known. `phase`: to go back to; `task_id`: whose handoff it is."""
+
+    phase: Phase
+    task_id: str = ""
+
+
+@dataclass(frozen=True)
+class Thought:
+    """An entry of a scratchpad: what a model thought in a state, never spoken."""
+
+    state: str
+    text: str
+    at_ms: int
+
+
+@dataclass(frozen=True)
 class Pending:
     """A question of the conversation itself that comes before the focused task's own.
 
@@ -56,8 +86,10 @@ class TaskInstance:
     """One open task.
 
     `asked`: its state's question was put to the caller and waits. `changing`: the caller refused a confirmation and was
-    asked what to change. `waiting`: intent id of the tool call in flight. `held`: a tool's return that came while
-    nobody was on the line. `attempts`: answers not understood, by state.
+    asked what to change. `verifying`: its value was said back and waits for a yes. `asked_ms`, `entered_ms`: when the
+    question was put and the state entered. `waiting`: intent id of the work in flight, or task id of the sub-task.
+    `held`: a tool's return that came while nobody was on the line. `attempts`: answers not understood, by state.
+    `parent`: the task that it is a part of. `queued`: waits for another task to end.
     """
 
     task_id: str
@@ -69,6 +101,12 @@ class TaskInstance:
     changing: bool = False
     waiting: str = ""
     held: Mapping[str, Any] | None = None
+    verifying: bool = False
+    asked_ms: int = 0
+    entered_ms: int = 0
+    parent: str = ""
+    queued: bool = False
+    scratchpad: tuple[Thought, ...] = ()
 
     def values(self) -> dict[str, Any]:
         """Slot name to value, of the filled ones."""
@@ -87,7 +125,11 @@ class CallFacts:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One per session. `focus`: the task that has the floor, empty = the conversation itself."""
+    """One per session. `focus`: the task that has the floor, empty = the conversation itself.
+
+    `facts`: the salient context. `heard`: the caller's last words, oldest first. `aside`: tasks of an earlier call that
+    wait for the caller to be identified. `memory`: what is known of the caller from earlier calls.
+    """
 
     phase: Phase = "greeting"
     tasks: tuple[TaskInstance, ...] = ()
@@ -100,6 +142,28 @@ class Snapshot:
     misunderstood: int = 0
     started: int = 0
     closing_spoken: bool = False
+    facts: Mapping[str, FactValue] = field(default_factory=lambda: MappingProxyType({}))
+    heard: tuple[str, ...] = ()
+    transfer: Transfer | None = None
+    aside: tuple[TaskInstance, ...] = ()
+    memory: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def roots(self) -> tuple[TaskInstance, ...]:
+        """The tasks that are a part of no other."""
+        return tuple(task for task in self.tasks if not task.parent)
+
+    def root_of(self, task: TaskInstance) -> TaskInstance:
+        """Return the task that a task is at last a part of."""
+        while task.parent and (parent := self.task(task.parent)) is not None:
+            task = parent
+        return task
+
+    def leaf_of(self, task: TaskInstance) -> TaskInstance:
+        """Return the part of a task that is at work."""
+        while (child := next((t for t in self.tasks if t.parent == task.task_id), None)) is not None:
+            task = child
+        return task
 
     def task(self, task_id: str) -> TaskInstance | None:
         """Return the open task of that id."""
@@ -173,9 +237,16 @@ def _seal(raw: dict[str, Any], seal: Seal) -> None:
         raw["keys"] = sealed(raw["keys"])
     if raw["pending"] and raw["pending"]["words"]:
         raw["pending"]["words"] = sealed(raw["pending"]["words"])
-    for task in raw["tasks"]:
+    if raw["heard"]:
+        raw["heard"] = sealed(raw["heard"])
+    for fact in raw["facts"].values():
+        if fact["sensitive"]:
+            fact["value"] = sealed(fact["value"])
+    for task in (*raw["tasks"], *raw["aside"]):
         if task["held"] is not None:
             task["held"] = sealed(task["held"])
+        if task["scratchpad"]:
+            task["scratchpad"] = sealed(task["scratchpad"])
         for slot in task["slots"].values():
             if slot["sensitive"]:
                 slot["value"] = sealed(slot["value"])
@@ -191,7 +262,12 @@ def _unseal(raw: dict[str, Any], unseal: Unseal) -> None:
     raw["keys"] = opened(raw["keys"], "")
     if raw["pending"]:
         raw["pending"]["words"] = opened(raw["pending"]["words"], "")
-    for task in raw["tasks"]:
+    raw["heard"] = opened(raw.get("heard", []), [])
+    for fact in raw.get("facts", {}).values():
+        fact["value"] = opened(fact["value"], None)
+    raw["facts"] = {name: fact for name, fact in raw.get("facts", {}).items() if fact["value"] is not None}
+    for task in (*raw["tasks"], *raw.get("aside", [])):
+        task["scratchpad"] = opened(task.get("scratchpad", []), [])
         task["held"] = opened(task["held"], {"ok": False, "result": {}, "error": "sealed", "unknown": True})
         for slot in task["slots"].values():
             slot["value"] = opened(slot["value"], None)
@@ -208,6 +284,11 @@ def _decode(raw: dict[str, Any]) -> Snapshot:
         **{
             **raw,
             "tasks": tuple(_decode_task(task) for task in raw["tasks"]),
+            "aside": tuple(_decode_task(task) for task in raw.get("aside", ())),
+            "facts": MappingProxyType({name: FactValue(**fact) for name, fact in raw["facts"].items()}),
+            "heard": tuple(raw["heard"]),
+            "transfer": Transfer(**raw["transfer"]) if raw.get("transfer") else None,
+            "memory": MappingProxyType(raw.get("memory", {})),
             "pending": Pending(**{**pending, "options": tuple(pending["options"])}) if pending else None,
             "call": CallFacts(**raw["call"]),
         }
@@ -223,5 +304,6 @@ def _decode_task(raw: dict[str, Any]) -> TaskInstance:
             "slots": MappingProxyType(slots),
             "attempts": MappingProxyType(raw["attempts"]),
             "held": held,
+            "scratchpad": tuple(Thought(**thought) for thought in raw["scratchpad"]),
         }
     )

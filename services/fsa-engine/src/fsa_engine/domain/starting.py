@@ -1,33 +1,59 @@
-"""Which task is wanted, and its start."""
+"""A task's start."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fsa_engine.domain.filling import heard, put_values, settle
-from fsa_engine.domain.floor import give
+from fsa_engine.domain.floor import focus, give
+from fsa_engine.domain.moving import enter
+from fsa_engine.domain.slotting import give_slot
 from fsa_engine.domain.snapshot import Source, TaskInstance
 from fsa_engine.domain.turn import Turn
-from fsa_engine.domain.understanding.intents import Match
 
 
-def match_intent(turn: Turn, text: str, among: tuple[str, ...] = ()) -> Match:
-    """Match words against the tasks (or some of them) and log the scores."""
-    match = turn.agent.matcher.match(text, among)
-    turn.rules.append({"rule": "intent", "for": match.task or "/".join(match.close) or "none", "value": match.scores})
-    return match
+def start(
+    turn: Turn, name: str, text: str = "", source: Source = "caller", given: Mapping[str, Any] | None = None
+) -> None:
+    """Start a task (or go on with it if it is open) with what the same words give for its slots.
 
-
-def start(turn: Turn, name: str, text: str = "", source: Source = "caller") -> None:
-    """Start a task (or go on with it if it is open) with what the same words give for its slots."""
-    task = next((t for t in turn.snapshot.tasks if t.task == name), None)
+    `given`: values of its slots that another agent of the operator knows; never sensitive ones.
+    """
+    task = next((t for t in turn.snapshot.roots if t.task == name), None)
     if task is None:
-        number = turn.snapshot.started + 1
-        task = TaskInstance(task_id=f"t{number}", task=name, state=turn.agent.tasks[name].initial)
-        turn.change(started=number)
-        turn.put(task)
-        turn.note(f"{name}: started")
+        task = _begin(turn, name)
+    for slot, value in (given or {}).items():
+        if slot in turn.definition(task).slots and not turn.definition(task).slots[slot].sensitive:
+            task = give_slot(turn, task, slot, value, "operator")
+    if task.queued:
+        _queue(turn, task, text, source)
+        return
+    task = turn.snapshot.leaf_of(task)
     turn.change(phase="open", focus=task.task_id, pending=None, misunderstood=0, keys="")
     settle(turn, put_values(turn, task, heard(turn, task, text), source))
     give(turn)
+
+
+def _begin(turn: Turn, name: str) -> TaskInstance:
+    number = turn.snapshot.started + 1
+    definition = turn.agent.tasks[name]
+    waits = any(t.task in definition.after for t in turn.snapshot.roots)
+    task = TaskInstance(task_id=f"t{number}", task=name, state=definition.initial, queued=waits)
+    turn.change(started=number)
+    turn.put(task)
+    turn.note(f"{name}: started")
+    return enter(turn, task, definition.initial)
+
+
+def _queue(turn: Turn, task: TaskInstance, text: str, source: Source) -> None:
+    """Take down a task that waits for another one, and go on with that."""
+    put_values(turn, task, heard(turn, task, text), source)
+    turn.instead = ""
+    first = next((t for t in turn.snapshot.roots if t.task in turn.agent.tasks[task.task].after), None)
+    turn.note(f"{task.task}: waits for {first.task if first else 'nothing'}")
+    if first is None:
+        return
+    lead = turn.named(turn.agent.texts.waits, (first,))
+    focus(turn, turn.snapshot.leaf_of(first), lead)
 
 
 def values_for(turn: Turn, name: str, text: str) -> dict[str, Any]:

@@ -4,40 +4,24 @@ Pure: time comes with the event, work to be done outside goes out as intents, an
 event that cannot happen in a snapshot changes nothing and says why in the audit.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from fsa_engine.domain import keys, proposing
+from fsa_engine.domain import remembering
 from fsa_engine.domain.audit import record, summary
-from fsa_engine.domain.conversing import hear, silence
 from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.events import (
-    AnswerTask,
-    CallClosed,
-    CancelTask,
-    Delivered,
-    Event,
-    HandedOver,
-    KeyPressed,
-    NoInput,
-    Opened,
-    ReasoningReturned,
-    StartTask,
-    TimePassed,
-    ToolReturned,
-    TransferReturned,
-    Utterance,
-)
-from fsa_engine.domain.floor import give
+from fsa_engine.domain.events import Event, HandedOver, Opened
+from fsa_engine.domain.handlers import HANDLERS, adopt
 from fsa_engine.domain.outputs import Business, Intent, OpenTask, Output, Privacy
-from fsa_engine.domain.resuming import open_call
-from fsa_engine.domain.snapshot import CallFacts, Snapshot
+from fsa_engine.domain.secrecy import is_private, privacy_change
+from fsa_engine.domain.snapshot import Snapshot, TaskInstance
 from fsa_engine.domain.template import fill
-from fsa_engine.domain.tools import tool_returned
-from fsa_engine.domain.turn import Illegal, Turn
+from fsa_engine.domain.timing import wake_ms
+from fsa_engine.domain.turn import Illegal, Recorded, Turn
 from fsa_engine.domain.understanding.spoken import joined
+
+__all__ = ["Step", "business", "is_private", "speech_of", "step"]
 
 
 @dataclass(frozen=True)
@@ -64,17 +48,20 @@ class Step:
     confidential: Mapping[str, Any] | None = None
 
 
-def step(agent: Agent, snapshot: Snapshot, event: Event) -> Step:
-    """Decide what an event leads to. Never raises for an event: an illegal one changes nothing and is audited."""
-    turn = Turn(agent, snapshot, event)
+def step(agent: Agent, snapshot: Snapshot, event: Event, recorded: Recorded | None = None) -> Step:
+    """Decide what an event leads to. Never raises for an event: an illegal one changes nothing and is audited.
+
+    `recorded`: for a replay, the values of rules that cannot be evaluated any more.
+    """
+    turn = Turn(agent, snapshot, event, recorded)
     try:
-        _HANDLERS[type(event)](turn, event)
+        if snapshot.definition_hash not in {"", agent.definition_hash} and not isinstance(event, Opened | HandedOver):
+            adopt(turn)
+        HANDLERS[type(event)](turn, event)
     except Illegal as illegal:
-        turn = Turn(agent, snapshot, event)
-        why = str(illegal)
-        rejected = record(turn, snapshot, "rejected", why)
-        return Step(snapshot, (), (), (), (rejected,), business(agent, snapshot), f"rejected: {why}")
-    audit = record(turn, snapshot, "accepted", "")
+        return _rejected(agent, snapshot, event, str(illegal))
+    remembering.record(turn)
+    audit, confidential = record(turn, snapshot, "accepted", "")
     return Step(
         turn.snapshot,
         tuple(turn.outputs),
@@ -83,13 +70,42 @@ def step(agent: Agent, snapshot: Snapshot, event: Event) -> Step:
         (audit,),
         business(agent, turn.snapshot),
         summary(snapshot, turn),
+        privacy_change(agent, snapshot, turn.snapshot),
+        speech_of(agent, turn.snapshot),
+        wake_ms(agent, turn.snapshot),
+        remembering.to_keep(turn, snapshot.facts, snapshot.memory),
+        confidential,
     )
+
+
+def _rejected(agent: Agent, snapshot: Snapshot, event: Event, why: str) -> Step:
+    audit, confidential = record(Turn(agent, snapshot, event), snapshot, "rejected", why)
+    return Step(
+        snapshot,
+        (),
+        (),
+        (),
+        (audit,),
+        business(agent, snapshot),
+        f"rejected: {why}",
+        speech=speech_of(agent, snapshot),
+        wake_ms=wake_ms(agent, snapshot) if snapshot.definition_hash == agent.definition_hash else 0,
+        confidential=confidential,
+    )
+
+
+def speech_of(agent: Agent, snapshot: Snapshot) -> Literal["free", "gated"]:
+    """Tell whether a model may speak on its own in the state that has the floor."""
+    task = snapshot.focused
+    definition = agent.tasks.get(task.task) if task else None
+    state = definition.states.get(task.state) if definition and task else None
+    return getattr(state, "speech", None) or agent.speech
 
 
 def business(agent: Agent, snapshot: Snapshot) -> Business:
     """Tell what session must know of a conversation."""
     return Business(
-        tuple(OpenTask(t.task_id, t.task, t.state) for t in snapshot.tasks),
+        tuple(OpenTask(t.task_id, t.task, t.state) for t in _unfinished(snapshot)),
         snapshot.closing_spoken,
         agent.sms.on,
         _sms(agent, snapshot),
@@ -97,121 +113,16 @@ def business(agent: Agent, snapshot: Snapshot) -> Business:
     )
 
 
+def _unfinished(snapshot: Snapshot) -> tuple[TaskInstance, ...]:
+    """Return what is left open, also what is set aside; nothing while a human has the call."""
+    if snapshot.transfer is not None:
+        return ()
+    return (*snapshot.roots, *(task for task in snapshot.aside if not task.parent))
+
+
 def _sms(agent: Agent, snapshot: Snapshot) -> str:
-    if not snapshot.tasks or snapshot.closing_spoken or agent.sms.on == "never":
+    if not _unfinished(snapshot) or snapshot.closing_spoken or agent.sms.on == "never":
         return ""
-    requests = [agent.tasks[t.task].request for t in snapshot.tasks if t.task in agent.tasks]
+    requests = [agent.tasks[t.task].request for t in _unfinished(snapshot) if t.task in agent.tasks]
     words = {"requests": joined(requests), "was": "was" if len(requests) == 1 else "were"}
     return fill(agent.sms.text, lambda name, _: words.get(name))
-
-
-def _on_call(turn: Turn) -> None:
-    phase = turn.snapshot.phase
-    if phase == "greeting":
-        raise Illegal("no call was opened")
-    if phase in {"closing", "closed"}:
-        raise Illegal("the conversation is over")
-
-
-def _opened(turn: Turn, event: Opened) -> None:
-    facts = turn.snapshot.call
-    if facts.call_id == event.call_id and turn.snapshot.phase not in {"greeting", "closed"}:
-        raise Illegal("this call is open already")
-    turn.change(
-        call=CallFacts(event.call_id, event.caller, event.callee, event.channel),
-        definition_hash=turn.agent.definition_hash,
-    )
-    _adopt(turn)
-    open_call(turn, event)
-
-
-def _adopt(turn: Turn) -> None:
-    """Fit tasks that another version of the definition began: what no longer exists falls away."""
-    kept = []
-    for task in turn.snapshot.tasks:
-        definition = turn.agent.tasks.get(task.task)
-        if definition is None:
-            turn.note(f"{task.task}: no longer defined, dropped")
-            continue
-        slots = MappingProxyType({name: slot for name, slot in task.slots.items() if name in definition.slots})
-        fitted = replace(task, slots=slots, asked=False, changing=False)
-        if task.state not in definition.states:
-            turn.note(f"{task.task}: state {task.state} no longer defined, begins anew")
-            fitted = replace(fitted, state=definition.initial, waiting="", held=None)
-        kept.append(fitted)
-    turn.change(tasks=tuple(kept))
-
-
-def _utterance(turn: Turn, event: Utterance) -> None:
-    _on_call(turn)
-    hear(turn, event)
-
-
-def _key(turn: Turn, event: KeyPressed) -> None:
-    _on_call(turn)
-    if len(event.digit) != 1 or event.digit not in "0123456789*#ABCD":
-        raise Illegal("not a key")
-    keys.press(turn, event.digit)
-
-
-def _no_input(turn: Turn, event: NoInput) -> None:
-    _on_call(turn)
-    task = turn.snapshot.focused
-    if turn.snapshot.keys and task is not None:
-        keys.submit(turn, task)
-        give(turn)
-    else:
-        silence(turn)
-
-
-def _start(turn: Turn, event: StartTask) -> None:
-    _on_call(turn)
-    proposing.start_task(turn, event)
-
-
-def _answer(turn: Turn, event: AnswerTask) -> None:
-    _on_call(turn)
-    proposing.answer(turn, event)
-
-
-def _cancel(turn: Turn, event: CancelTask) -> None:
-    _on_call(turn)
-    proposing.cancel(turn, event)
-
-
-def _returned(turn: Turn, event: ToolReturned) -> None:
-    if tool_returned(turn, event):
-        give(turn)
-
-
-def _later(turn: Turn, event: Event) -> None:
-    raise Illegal("nothing waits for this")
-
-
-def _closed(turn: Turn, event: CallClosed) -> None:
-    if turn.snapshot.phase in {"greeting", "closed"}:
-        raise Illegal("no call is open")
-    turn.note(f"call closed: {event.reason[:100]}")
-    turn.change(phase="closed", pending=None, keys="")
-
-
-def _delivered(turn: Turn, event: Delivered) -> None:
-    return
-
-
-_HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
-    Opened: _opened,
-    Utterance: _utterance,
-    KeyPressed: _key,
-    NoInput: _no_input,
-    StartTask: _start,
-    AnswerTask: _answer,
-    CancelTask: _cancel,
-    ToolReturned: _returned,
-    ReasoningReturned: _later,
-    TransferReturned: _later,
-    HandedOver: _later,
-    TimePassed: _later,
-    CallClosed: _closed,
-    Delivered: _delivered,
-}

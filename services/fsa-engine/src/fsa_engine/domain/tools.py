@@ -1,38 +1,53 @@
-"""What tools gave back."""
+"""What came back: a tool's result, a model's proposal."""
 
-import re
 from collections.abc import Mapping
-from datetime import date
-from types import MappingProxyType
 from typing import Any
 
-from fsa_engine.domain.definition import Act
-from fsa_engine.domain.events import ToolReturned
-from fsa_engine.domain.flow import follow, move, run
+from fsa_engine.domain.definition import Act, Reason
+from fsa_engine.domain.events import ReasoningReturned, ToolReturned
+from fsa_engine.domain.filling import put_values
+from fsa_engine.domain.flow import go, run
+from fsa_engine.domain.moving import move
 from fsa_engine.domain.outputs import Progress
-from fsa_engine.domain.rules import untyped
-from fsa_engine.domain.snapshot import SlotValue, TaskInstance
+from fsa_engine.domain.reasoning import proposable, think
+from fsa_engine.domain.salience import set_facts
+from fsa_engine.domain.slotting import fill_slots
+from fsa_engine.domain.snapshot import TaskInstance
 from fsa_engine.domain.turn import Turn
-
-MOST_ITEMS = 20
-"""Items of a list that a tool may give."""
-LONGEST = 500
-"""Characters of a text that a tool may give."""
-_ANY = re.compile(r".*", re.DOTALL)
-_FORM = {"date": re.compile(r"\d{4}-\d{2}-\d{2}"), "time": re.compile(r"([01]\d|2[0-3]):[0-5]\d")}
+from fsa_engine.domain.understanding.values import proposed
 
 
 def tool_returned(turn: Turn, event: ToolReturned) -> bool:
-    """Take a result in; return whether the task went on. One that nobody waits for is settled and otherwise ignored.
+    """Take a result in; return whether the task went on. One that nobody waits for is only settled."""
+    returned = {"ok": event.ok, "result": dict(event.result), "error": event.error[:500], "unknown": event.unknown}
+    return _returned(turn, event.intent_id, returned)
 
-    While nobody is on the line it is held, so that the caller is told of it when he is back.
-    """
-    turn.settled.append(event.intent_id)
-    task = next((t for t in turn.snapshot.tasks if t.waiting == event.intent_id), None)
+
+def reasoning_returned(turn: Turn, event: ReasoningReturned) -> bool:
+    """Take a proposal in; return whether the task went on. Thoughts stay even where nobody waits for the proposal."""
+    turn.proposal = dict(event.proposal) if event.ok else None
+    turn.scratchpad = event.thoughts[:4000] if turn.agent.reasoning.keep else "(not kept)"
+    returned = {
+        "ok": event.ok,
+        "proposal": dict(event.proposal),
+        "thoughts": event.thoughts,
+        "error": event.error[:500],
+    }
+    return _returned(turn, event.intent_id, returned)
+
+
+def _returned(turn: Turn, intent_id: str, returned: Mapping[str, Any]) -> bool:
+    """Hand a result to the task that waits for it; while nobody is on the line it is held, and told when he is back."""
+    turn.settled.append(intent_id)
+    tasks = (*turn.snapshot.tasks, *turn.snapshot.aside)
+    task = next((t for t in tasks if t.waiting == intent_id), None)
     if task is None:
         turn.reject("no task waits for this result")
         return False
-    returned = {"ok": event.ok, "result": dict(event.result), "error": event.error[:500], "unknown": event.unknown}
+    if turn.task(task.task_id) is None:
+        turn.set_aside(task, waiting="", held=returned)
+        turn.note(f"{task.task}: result held, the caller is not known yet")
+        return False
     if turn.snapshot.phase in {"closing", "closed"}:
         turn.put(task, waiting="", held=returned)
         turn.note(f"{task.task}: result held, nobody is on the line")
@@ -42,62 +57,60 @@ def tool_returned(turn: Turn, event: ToolReturned) -> bool:
 
 
 def take_result(turn: Turn, task: TaskInstance, returned: Mapping[str, Any]) -> None:
-    """Fill slots from a result and take the state's way out."""
+    """Take a result in where the state is one that asked for it, and go on from there."""
     state = turn.state(task)
-    if not isinstance(state, Act):
-        turn.put(task, waiting="", held=None)
-        run(turn, task.task_id)
-        return
+    task = turn.put(task, waiting="", held=None)
     if turn.lead:
         turn.say(Progress(turn.lead), task.task_id)
         turn.lead = ""
+    if isinstance(state, Act) and "proposal" not in returned:
+        _act(turn, task, state, returned)
+    elif isinstance(state, Reason) and "proposal" in returned:
+        _reason(turn, task, state, returned)
+    run(turn, task.task_id)
+
+
+def _act(turn: Turn, task: TaskInstance, state: Act, returned: Mapping[str, Any]) -> None:
     if returned["ok"]:
         result = returned["result"]
-        task = _fill(turn, task, state, result)
-        follow(turn, task, state.edges, result)
+        task = fill_slots(turn, task, state.fill, result)
+        if state.set:
+            set_facts(turn, task, state.set, turn.values(task, result), "tool")
+        go(turn, task, state.edges, result)
     elif returned["unknown"]:
         move(turn, task, state.unknown or state.failed, "nobody can tell whether the tool acted")
     else:
         move(turn, task, state.failed, f"tool failed: {returned['error']}")
-    run(turn, task.task_id)
 
 
-def _fill(turn: Turn, task: TaskInstance, state: Act, result: Mapping[str, Any]) -> TaskInstance:
-    definition = turn.definition(task)
-    values = turn.values(task, result)
-    slots = dict(task.slots)
-    for name, text in state.fill.items():
-        slot = definition.slots[name]
-        verdict = turn.judge(task, definition.rules.compile(text, guard=False), values, f"fill {name}")
-        value = checked(untyped(verdict.value, slot.type), slot.type, slot.of)
+def _reason(turn: Turn, task: TaskInstance, state: Reason, returned: Mapping[str, Any]) -> None:
+    task = think(turn, task, str(returned["thoughts"]))
+    if not returned["ok"]:
+        turn.reject(f"no proposal: {returned['error']}")
+    proposal = returned["proposal"] if returned["ok"] else {}
+    accepted = _accept(turn, task, state, proposal.get("slots"))
+    known = {edge.proposal for edge in state.transitions if edge.proposable}
+    transition = proposal.get("transition")
+    if transition is not None and transition not in known:
+        turn.reject("a transition that does not exist was proposed")
+        transition = None
+    go(turn, turn.task(task.task_id) or task, state.edges, proposal={**accepted, "transition": transition or ""})
+
+
+def _accept(turn: Turn, task: TaskInstance, state: Reason, given: Any) -> dict[str, Any]:
+    """Fill the slots that were proposed, may be, parse, and pass their checks; return those."""
+    definition, allowed = turn.definition(task), proposable(turn, task, state)
+    values = {}
+    for name, value in list(given.items())[:50] if isinstance(given, dict) else ():
         if value is None:
-            slots.pop(name, None)
-            turn.reject(f"{name}: the tool gave no usable value")
+            continue
+        read = proposed(value, definition.slots[name].shape, turn.setting) if name in allowed else None
+        if read is None:
+            turn.reject(f"{name[:64]}: not a value that may be proposed here")
         else:
-            slots[name] = SlotValue(value, "tool")
-    return turn.put(task, slots=MappingProxyType(slots), waiting="", held=None)
-
-
-def checked(value: Any, kind: str, of: str = "text") -> Any:
-    """Return a tool's value if it has exactly its slot's form, else None; tools are not trusted to keep to theirs."""
-    if kind == "list":
-        items = value if isinstance(value, list) and len(value) <= MOST_ITEMS else None
-        good = None if items is None else [checked(item, of) for item in items]
-        return None if good is None or None in good else good
-    if kind == "yes_no":
-        return value if isinstance(value, bool) else None
-    if kind == "integer":
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
-    if kind == "decimal":
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST:
-        return None
-    return value if _FORM.get(kind, _ANY).fullmatch(value) and (kind != "date" or _is_day(value)) else None
-
-
-def _is_day(value: str) -> bool:
-    try:
-        date.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
+            values[name] = read
+    if not values:
+        return {}
+    filled = put_values(turn, task, values, "model")
+    turn.instead = ""
+    return {name: value for name, value in values.items() if name in filled.new}

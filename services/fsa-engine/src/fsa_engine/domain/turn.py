@@ -1,18 +1,26 @@
 """The workbench of one step: the snapshot as it changes, and what is said, asked and logged on the way."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from fsa_engine.domain.definition import Agent, State, Task
 from fsa_engine.domain.events import Event
 from fsa_engine.domain.outputs import Ask, Body, Expectation, Intent, Output
 from fsa_engine.domain.rules import Rule, Verdict
+from fsa_engine.domain.saying import said
 from fsa_engine.domain.snapshot import Snapshot, TaskInstance
 from fsa_engine.domain.template import fill
-from fsa_engine.domain.understanding.spoken import joined, spoken
+from fsa_engine.domain.understanding.spoken import joined
 from fsa_engine.domain.understanding.values import Setting
+
+MASK = "***"
+"""Stands in the audit for what is sensitive."""
+
+
+Recorded: TypeAlias = Callable[[Mapping[str, Any]], Any]
+"""Gives the recorded value for a rule's entry in the audit (`task`, `state`, `rule`, `for`); None if there is none."""
 
 
 class Illegal(Exception):
@@ -22,7 +30,8 @@ class Illegal(Exception):
 class Turn:
     """Lives for one event. `lead` is said before the next question, `instead` in place of its wording."""
 
-    def __init__(self, agent: Agent, snapshot: Snapshot, event: Event) -> None:
+    def __init__(self, agent: Agent, snapshot: Snapshot, event: Event, recorded: Recorded | None = None) -> None:
+        self.recorded = recorded
         self.agent = agent
         self.snapshot = snapshot
         self.event = event
@@ -35,6 +44,8 @@ class Turn:
         self.notes: list[str] = []
         self.proposal: Any = None
         self.rejected: list[str] = []
+        self.scratchpad = ""
+        self.ended: list[tuple[str, str]] = []
         self.lead = ""
         self.instead = ""
 
@@ -53,6 +64,11 @@ class Turn:
         changed = replace(task, **fields)
         self.snapshot = self.snapshot.with_task(changed)
         return changed
+
+    def set_aside(self, task: TaskInstance, **fields: Any) -> None:
+        """Change a task that is set aside."""
+        aside = tuple(replace(t, **fields) if t.task_id == task.task_id else t for t in self.snapshot.aside)
+        self.change(aside=aside)
 
     def definition(self, task: TaskInstance) -> Task:
         """Return a task's definition."""
@@ -86,7 +102,7 @@ class Turn:
         def speak(name: str, preposition: str) -> str | None:
             if name not in slots or values.get(name) in (None, []):
                 return None
-            return spoken(values[name], slots[name].type, self.now, preposition, slots[name].of)
+            return said(name, slots[name], values[name], self.now, preposition)
 
         return fill(template, speak)
 
@@ -97,11 +113,12 @@ class Turn:
 
     # -- what is done and noted
 
-    def intend(self, payload: Mapping[str, Any]) -> str:
-        """Want a tool called; return the intent's id, which is put into the key argument if the tool has one."""
+    def intend(self, payload: Mapping[str, Any], kind: Literal["tool", "reason", "handover"] = "tool") -> str:
+        """Want work done; return the intent's id, which is put into the key argument if a tool has one."""
         intent_id = f"{self.event.event_id}/i{len(self.intents)}"
-        key = {payload["key_argument"]: intent_id} if payload["key_argument"] else {}
-        self.intents.append(Intent(intent_id, "tool", {**payload, "arguments": {**payload["arguments"], **key}}))
+        if kind == "tool" and payload["key_argument"]:
+            payload = {**payload, "arguments": {**payload["arguments"], payload["key_argument"]: intent_id}}
+        self.intents.append(Intent(intent_id, kind, payload))
         return intent_id
 
     def note(self, text: str) -> None:
@@ -112,19 +129,50 @@ class Turn:
         """Say in the audit what was refused, and why."""
         self.rejected.append(why)
 
-    def values(self, task: TaskInstance, result: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
+        """Return the facts that hold now: not expired, and as sure as the definition demands."""
+        found = {}
+        for name, fact in self.snapshot.facts.items():
+            declared = self.agent.context.get(name)
+            expired = 0 < fact.expires_ms <= self.event.at_ms
+            if declared is not None and not expired and fact.confidence >= declared.confidence:
+                found[name] = fact.value
+        return found
+
+    def values(
+        self, task: TaskInstance, result: Mapping[str, Any] | None = None, proposal: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Return everything that a rule of this task may name, as CEL values."""
         call = self.snapshot.call
         context = {
             "call": {"caller": call.caller, "callee": call.callee, "channel": call.channel},
             "result": dict(result or {}),
             "attempts": task.attempts.get(task.state, 0),
+            "context": self.facts(),
+            "memory": dict(self.snapshot.memory),
+            "confirmed": {name: slot.confirmed for name, slot in task.slots.items()},
+            "proposal": dict(proposal or {}),
         }
-        return self.definition(task).rules.values(task.values(), context, self.now)
+        known = {name: value for name, value in task.values().items() if value != MASK}
+        return self.definition(task).rules.values(known, context, self.now)
 
-    def judge(self, task: TaskInstance, rule: Rule, values: Mapping[str, Any], purpose: str) -> Verdict:
-        """Run a rule and log it."""
-        verdict = rule.run(values)
-        entry = {"task": task.task_id, "state": task.state, "rule": rule.text, "for": purpose, "value": verdict.value}
+    def judge(
+        self, task: TaskInstance, rule: Rule, values: Mapping[str, Any], purpose: str, hidden: bool = False
+    ) -> Verdict:
+        """Run a rule and log it; `hidden`: its value is sensitive."""
+        verdict = self._recorded(task, rule, purpose) or rule.run(values)
+        value = MASK if hidden and verdict.value is not None else verdict.value
+        entry = {"task": task.task_id, "state": task.state, "rule": rule.text, "for": purpose, "value": value}
         self.rules.append({**entry, "error": verdict.error} if verdict.error else entry)
         return verdict
+
+    def _recorded(self, task: TaskInstance, rule: Rule, purpose: str) -> Verdict | None:
+        """In a replay, return what was recorded for a rule over values that cannot be opened any more."""
+        if self.recorded is None:
+            return None
+        masked = {name for name, slot in task.slots.items() if slot.value == MASK}
+        facts = any(fact.value == MASK for fact in self.snapshot.facts.values())
+        if not (rule.names & masked or (masked and "slots" in rule.names) or (facts and "context" in rule.names)):
+            return None
+        entry = {"task": task.task_id, "state": task.state, "rule": rule.text, "for": purpose}
+        return Verdict(rule.text, self.recorded(entry))

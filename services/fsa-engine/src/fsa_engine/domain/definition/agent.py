@@ -220,9 +220,35 @@ class Agent(Part):
         return hashlib.sha256(canonical).hexdigest()
 
     @cached_property
+    def has_secrets(self) -> bool:
+        """Whether anything in it is sensitive."""
+        slots = any(slot.sensitive for task in self.tasks.values() for slot in task.slots.values())
+        return slots or any(fact.sensitive for fact in self.context.values())
+
+    @cached_property
+    def secret_lengths(self) -> tuple[int, int] | None:
+        """Shortest and longest row of digits that could be a sensitive value said in passing; None if there is none.
+
+        Rows of less than four digits are in everything that people say.
+        """
+        slots = [slot for task in self.tasks.values() for slot in task.slots.values()]
+        rows = [slot for slot in slots if slot.sensitive and slot.type in {"digits", "phone"}]
+        return (max(4, min(s.min_length for s in rows)), max(s.max_length for s in rows)) if rows else None
+
+    @cached_property
     def matcher(self) -> IntentMatcher:
         """Tells tasks apart by their example phrases."""
-        return LexicalMatcher({name: (task.title, *task.examples) for name, task in self.tasks.items()}, self.none)
+        phrases = {label: texts for label, texts in self.phrases.items() if label != "none"}
+        return LexicalMatcher(phrases, self.none)
+
+    @cached_property
+    def phrases(self) -> dict[str, tuple[str, ...]]:
+        """Everything that callers' words are compared with, by label: task names, "knowledge.NAME", "intent.NAME",
+        and "none" for what is none of these."""
+        found = {name: (task.title, *task.examples) for name, task in self.tasks.items() if not task.internal}
+        found |= {f"knowledge.{name}": fact.examples for name, fact in self.knowledge.items()}
+        found |= {f"intent.{name}": texts for name, texts in self.intents.items()}
+        return {**found, "none": self.none} if self.none else found
 
 
 def json_schema() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, StringConstraints, model_validator
 
 from fsa_engine.domain.definition.base import Name, Part, Text
-from fsa_engine.domain.understanding.values import Shape
+from fsa_engine.domain.understanding.values import WHOLE, Shape
 
 _Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
@@ -49,7 +49,7 @@ class Slot(Part):
     it would be shown, saved sealed only. `capture`: dtmf = by keys alone, while the relay hears silence; the default of
     what is sensitive. `confirm`: never, echo (said back in passing), explicit (asked for a yes before it counts).
     `say`: how it is said back; last4 is the default of sensitive digits, hidden that of all else sensitive.
-    `normalise`: applied in order before checks. `min_length`/`max_length`: digits, or characters of a text.
+    `normalise`: applied in order before checks. `min_length`/`max_length`: digits.
     """
 
     type: Kind
@@ -112,4 +112,10 @@ class Slot(Part):
     def shape(self) -> Shape:
         """What the parsers need to know."""
         likely = self.likely.minutes if self.likely else None
-        return Shape(self.type, likely, self.values, self.min_length, self.max_length)
+        lengths = (self.min_length, self.max_length)
+        return Shape(self.type, likely, self.values, *lengths, self.of, self.checksum, self.normalise)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the answer is all that is said, so that nothing else is read out of it."""
+        return self.type in WHOLE or (self.type == "list" and self.of in WHOLE)

@@ -6,7 +6,6 @@ from fsa_engine.domain.definition import Agent, SubTask, Task, ToolRef
 from fsa_engine.domain.loading.checking import Place, check_rule, check_text
 from fsa_engine.domain.loading.checkstates import check_states
 from fsa_engine.domain.loading.dataflow import check_graph
-from fsa_engine.domain.loading.notyet import not_yet
 from fsa_engine.domain.loading.problems import Problem
 from fsa_engine.domain.loading.source import Path, Source
 from fsa_engine.domain.rules import CONTEXT, RuleError, Rules
@@ -16,7 +15,7 @@ from fsa_engine.domain.template import mentioned
 def check(agent: Agent, source: Source) -> list[Problem]:
     """Return all problems of an agent."""
     problems = [*_numbers(agent, source), *_tools(agent, source), *_conversation_texts(agent, source)]
-    problems += [*_memory(agent, source), *_tasks(agent, source), *not_yet(agent, source)]
+    problems += [*_memory(agent, source), *_tasks(agent, source)]
     for name, task in agent.tasks.items():
         place = Place(agent, task, source, ("tasks", name))
         own = [*_slots(place), *_task(place), *check_states(place)]

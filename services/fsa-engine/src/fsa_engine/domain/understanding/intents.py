@@ -33,6 +33,32 @@ class Match:
         return dict(self.scores).get(task, 0.0)
 
 
+SEMANTIC_MARGIN = 0.02
+"""How far the best must be ahead where meanings are compared: such scores lie close together, 0.84 to 0.96."""
+SEMANTIC_FLOOR = 0.80
+"""Score below which nothing is meant."""
+
+
+def decided(
+    scores: Mapping[str, float], labels: Mapping[str, object], among: Sequence[str] = (), none: str = "none"
+) -> Match:
+    """Decide by the margin between the labels' scores, with "none of these" as one of them."""
+    ranked = sorted(
+        ((n, s) for n, s in scores.items() if n != none and n in labels and (not among or n in among)),
+        key=lambda pair: (-pair[1], pair[0]),
+    )
+    listed = tuple((name, round(score, 3)) for name, score in ranked)
+    if not ranked or (ranked[0][1] < SEMANTIC_FLOOR and not among):
+        return Match(scores=listed)
+    best, nothing = ranked[0][1], 0.0 if among else scores.get(none, 0.0)
+    second = max(ranked[1][1] if len(ranked) > 1 else 0.0, nothing)
+    if best - second >= SEMANTIC_MARGIN:
+        return Match(ranked[0][0], (), listed)
+    if nothing >= best:
+        return Match(scores=listed)
+    return Match("", tuple(name for name, score in ranked if score > best - SEMANTIC_MARGIN), listed)
+
+
 class IntentMatcher(ABC):
     """Tells which task an utterance asks for. An implementation must be pure to be used inside a step."""
 
