@@ -100,3 +100,35 @@ def rewrite(tiny: Path) -> Callable[[str, str], Path]:
         return file
 
     return change
+
+
+SHOP = """\
+import pathlib
+
+from mcp.server import MCPServer
+
+server = MCPServer("shop")
+
+
+@server.tool()
+def order(what: str) -> dict[str, str]:
+    with (pathlib.Path(__file__).parent / "orders.txt").open("a") as file:
+        file.write(what + "\\n")
+    return {"order_id": "1"}
+
+
+server.run("stdio")
+"""
+
+
+@pytest.fixture
+def shop(tiny: Path) -> Path:
+    """The tiny agent's folder with its tool server."""
+    (tiny / "shop.py").write_text(SHOP)
+    return tiny
+
+
+@pytest.fixture(scope="session")
+def texts() -> tuple[str, str]:
+    """The tiny agent's definition and its tool server."""
+    return TINY, SHOP
