@@ -17,7 +17,7 @@ from chassis.heads import Gate, Stamper
 from fsa_engine.bootstrap import EngineApp, build
 from fsa_engine.domain import outputs as core
 from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.events import CallClosed, Event, Opened, ToolReturned, Utterance
+from fsa_engine.domain.events import CallClosed, Event, HandedOver, Opened, ReasoningReturned, ToolReturned, Utterance
 from fsa_engine.domain.snapshot import Snapshot
 from fsa_engine.domain.step import Step
 from fsa_engine.settings import EngineSettings
@@ -141,12 +141,14 @@ def told(agent: Agent, snapshot: Snapshot, event: Event) -> Step:
     elif isinstance(event, Utterance) and event.text.startswith("{"):
         payload = {"server": "odd", "timeout_ms": 15_000} | orjson.loads(event.text)
         bodies = [core.Progress("One moment.")]
-        intents = [core.Intent(f"{event.event_id}/i0", "tool", payload)]
+        intents = [core.Intent(f"{event.event_id}/i0", payload.pop("kind", "tool"), payload)]
     elif isinstance(event, Utterance) and event.text == "break":
         raise ZeroDivisionError
     elif isinstance(event, ToolReturned):
         said = {"ok": event.ok, "error": event.error, "unknown": event.unknown, "result": dict(event.result)}
         bodies = [core.Result(orjson.dumps(said).decode())]
+    elif isinstance(event, ReasoningReturned | HandedOver):
+        bodies = [core.Result(orjson.dumps(dict(vars(event), agent=agent.agent)).decode())]
     elif not isinstance(event, CallClosed):
         bodies = [core.Ask(f"heard {getattr(event, 'text', type(event).__name__)}", core.Expectation("text"))]
     after = replace(snapshot, keys=f"{snapshot.keys} {event.event_id}".strip(), definition_hash=agent.definition_hash)

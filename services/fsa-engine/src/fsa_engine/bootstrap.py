@@ -12,6 +12,7 @@ from chassis.lifecycle import Service
 from chassis.logging import get_logger
 from fsa_engine.adapters.mcp_server import Endpoint, TaskServer
 from fsa_engine.adapters.mcp_tools import Limits, ToolServers
+from fsa_engine.adapters.reasoner import Reasoner
 from fsa_engine.adapters.relay_post import RelayPost
 from fsa_engine.adapters.session_store import SessionStore
 from fsa_engine.catalog import AgentCatalog
@@ -53,7 +54,8 @@ class EngineApp(Service):
         self._facts = FactLog(bus, SERVICE, clock)
         retry = (settings.session_retry_first_seconds, settings.session_retry_longest_seconds)
         store = SessionStore(session, *retry, asyncio.sleep)
-        runner = IntentRunner(self._facts, clock, int(settings.tool_grace_seconds * 1000))
+        self._reasoner = Reasoner(settings.reasoner)
+        runner = IntentRunner(self._facts, clock, self._reasoner, int(settings.tool_grace_seconds * 1000))
         ports = Ports(store, RelayPost(bus), catalog, runner, step)
         idle = IdleLimits(settings.session_idle_seconds, settings.session_abandoned_seconds)
         self.conversations = Conversations(ports, idle)
@@ -101,6 +103,7 @@ class EngineApp(Service):
             await subscription.close()
         await self._sweeper.stop()
         await self.conversations.stop(self._settings.stop_seconds)
+        await self._reasoner.stop()
         await self.catalog.stop()
         await self.lease.stop()
         await self._facts.close()

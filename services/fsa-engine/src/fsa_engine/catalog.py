@@ -95,7 +95,7 @@ class AgentCatalog:
         """Return who answers a number: who names it, else the default agent, else a pattern that fits, else none."""
         agents = self.served
         if callee.startswith(AGENT_SCHEME):
-            return next((served for served in agents if f"{AGENT_SCHEME}{served.agent.agent}" == callee), None)
+            return self.named(callee.removeprefix(AGENT_SCHEME))
         for served in agents:
             if callee in served.agent.called_numbers:
                 return served
@@ -103,6 +103,10 @@ class AgentCatalog:
             return next((served for served in agents if served.agent.agent == self.default), None)
         fitting = (s for s in agents if any(fnmatchcase(callee, number) for number in s.agent.called_numbers))
         return next(fitting, agents[0] if len(agents) == 1 else None)
+
+    def named(self, agent: str) -> ServedAgent | None:
+        """Return an agent that takes new calls by its name, if there is one."""
+        return next((served for served in self.served if served.agent.agent == agent), None)
 
     @property
     def served(self) -> list[ServedAgent]:

@@ -22,10 +22,10 @@ from fsa_engine.adapters.relay_post import Line, RelayPost
 from fsa_engine.adapters.session_store import SessionStore
 from fsa_engine.catalog import AgentCatalog, ServedAgent
 from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.events import CallClosed, Event, Opened, ToolReturned
+from fsa_engine.domain.events import CallClosed, Event, HandedOver, Opened
 from fsa_engine.domain.snapshot import Snapshot, SnapshotError
 from fsa_engine.domain.step import Step
-from fsa_engine.intents import IntentRunner
+from fsa_engine.intents import IntentRunner, Returned
 from fsa_engine.metrics import CONFLICTS, EVENTS, EVENTS_DROPPED, EVENTS_REPEATED, STEP_SECONDS
 from fsa_engine.open_intents import OpenIntents, TakeOver, Visit
 from fsa_engine.standing import standing
@@ -121,9 +121,9 @@ class Conversation:
         """Settle what was left undone, without waiting for an event."""
         self._put(visit)
 
-    def _put(self, item: Job | ToolReturned | TakeOver | Visit) -> None:
+    def _put(self, item: Job | Returned | TakeOver | Visit) -> None:
         self._unfinished += 1
-        self._jobs.put_nowait(Job(event=item) if isinstance(item, ToolReturned) else item)
+        self._jobs.put_nowait(Job(event=item) if isinstance(item, Returned) else item)
 
     async def run(self, idle_seconds: Callable[[], float]) -> None:
         """Step events until none came, and nothing went on, for as long as `idle_seconds` says."""
@@ -212,7 +212,7 @@ class Conversation:
         STEP_SECONDS.observe(time.perf_counter() - started)
         if isinstance(job.event, CallClosed):
             self._hang_up(job.line)
-        if isinstance(job.event, ToolReturned):
+        if isinstance(job.event, Returned):
             self._intents.finished(job.event.intent_id, saved=saved)
         job.done(saved)
 
@@ -277,9 +277,8 @@ class Conversation:
         """Step the event from what is saved, and save that. Raises NoAgent, RpcError, SnapshotError."""
         for _ in range(CONFLICT_LIMIT):
             state = await self._loaded(job.event)
-            if state.agent is None:
-                raise NoAgent(self._ports.catalog.why_none())
-            made = self._ports.step(state.agent.agent, state.snapshot, job.event)
+            agent = self._stepping(state, job.event)
+            made = self._ports.step(agent.agent, state.snapshot, job.event)
             call_id = self.line.call_id if self.line else state.snapshot.call.call_id
             mark = self._ports.runner.mark
             request = wire.save_request(self.session_id, call_id, job.event, state.version, made, mark=mark)
@@ -291,19 +290,28 @@ class Conversation:
                 CONFLICTS.inc()
                 self._state = None
                 continue
-            await self._saved(saved, state, made.snapshot)
+            await self._saved(saved, state, _State(made.snapshot, saved.version, agent))
             return saved
         raise RpcError(StatusCode.ABORTED, "other engines keep saving this session")
 
-    async def _saved(self, saved: SaveTaskResponse, state: _State, after: Snapshot) -> None:
+    def _stepping(self, state: _State, event: Event) -> ServedAgent:
+        """Return whose definition decides: the conversation's, or that of who takes it over. Raises NoAgent."""
+        agent = state.agent
+        if isinstance(event, HandedOver) and event.ok:
+            agent = self._ports.catalog.named(self._intents.agent_of(event.intent_id))
+        if agent is None:
+            raise NoAgent(self._ports.catalog.why_none())
+        return agent
+
+    async def _saved(self, saved: SaveTaskResponse, before: _State, after: _State) -> None:
         if saved.repeated:
             EVENTS_REPEATED.inc()
             self._state = None
             await self._loaded(None)
             return
-        self._intents.abandon(_waited_for(state.snapshot) - _waited_for(after))
-        self._state = _State(after, saved.version, state.agent)
-        self._start(saved.intents, state.agent)
+        self._intents.abandon(_waited_for(before.snapshot) - _waited_for(after.snapshot))
+        self._state = after
+        self._start(saved.intents, after.agent)
 
     async def _loaded(self, event: Event | None) -> _State:
         if self._state is None:
@@ -335,7 +343,10 @@ class Conversation:
             return
         call_id = self.line.call_id if self.line else ""
         for intent in intents:
-            self._intents.start(intent, agent.server, call_id)
+            self._intents.start(intent, agent.server, self._serves, call_id)
+
+    def _serves(self, agent: str) -> bool:
+        return self._ports.catalog.named(agent) is not None
 
 
 def _waited_for(snapshot: Snapshot) -> set[str]:

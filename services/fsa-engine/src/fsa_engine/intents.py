@@ -2,20 +2,22 @@
 
 An intent may be met by more than one process: by the one that saved it, and by whoever loads the session after that
 one died. Every saved intent says who tries it and until when (`standing`), and every try but the first is settled by
-the tool's own declaration (`settling`).
+the tool's own declaration (`settling`). Reasoning is never tried twice: the rules go on without it.
 """
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from chassis.facts import FactLog
 from chassis.ids import Clock
 from chassis.logging import get_logger
 from fsa_engine.adapters.mcp_tools import Failure, Outcome, ToolServer
-from fsa_engine.domain.events import ToolReturned
-from fsa_engine.metrics import TOOL_CALLS, TOOL_SECONDS
+from fsa_engine.adapters.reasoner import Question, Reasoner, Thinking
+from fsa_engine.domain.events import HandedOver, ReasoningReturned, ToolReturned
+from fsa_engine.metrics import REASONING_SECONDS, REASONINGS, TOOL_CALLS, TOOL_SECONDS
 from fsa_engine.settling import Attempt, Elsewhere, Journal, Settled
 from fsa_engine.standing import Standing, limit_ms, marked, payload_of, standing
 from fsa_engine.tool_call import ToolCall
@@ -25,6 +27,9 @@ UNKNOWN = "unknown"
 CANCELLED = "cancelled"
 _log = get_logger(__name__)
 
+Returned = ToolReturned | ReasoningReturned | HandedOver
+"""What comes back of an intent, by its kind: tool, reason, handover."""
+
 FindServer = Callable[[str], ToolServer]
 """Gives the tool server of a name, as the agent of the conversation defines it; KeyError when there is none."""
 
@@ -33,7 +38,8 @@ FindServer = Callable[[str], ToolServer]
 class Work:
     """An open intent and what is needed to carry it out.
 
-    `take_over` saves the intent as given and returns whether that succeeded (see `settling.TakeOver`).
+    `take_over` saves the intent as given and returns whether that succeeded (see `settling.TakeOver`). `serves`:
+    whether an agent of a name takes over conversations.
     """
 
     session_id: str
@@ -41,6 +47,7 @@ class Work:
     intent: Intent
     find_server: FindServer
     take_over: Callable[[Intent], Awaitable[bool]]
+    serves: Callable[[str], bool] = lambda agent: False
 
 
 class IntentRunner:
@@ -49,8 +56,9 @@ class IntentRunner:
     `grace_ms`: how long after its time limit a try is certainly over; allows for clocks that differ.
     """
 
-    def __init__(self, facts_log: FactLog, clock: Clock, grace_ms: int = 2000) -> None:
+    def __init__(self, facts_log: FactLog, clock: Clock, reasoner: Reasoner, grace_ms: int = 2000) -> None:
         self.process = secrets.token_hex(8)
+        self._reasoner = reasoner
         self._facts = facts_log
         self._clock = clock
         self._grace_ms = grace_ms
@@ -73,23 +81,71 @@ class IntentRunner:
         """Take note that a result was saved."""
         self._tried.discard((session_id, intent_id))
 
-    async def run(self, work: Work) -> ToolReturned:
+    async def run(self, work: Work) -> Returned:
         """Carry out one intent and return its result as an event.
 
-        Never raises for what a tool does. Raises Elsewhere when another process carries it out.
+        Never raises for what a tool or a model does. Raises Elsewhere when another process carries it out.
         """
+        if work.intent.kind == "reason":
+            return await self._reason(work)
+        if work.intent.kind == "handover":
+            return self._hand_over(work)
+        return await self._call_tool(work)
+
+    def abandoned(self, intent: Intent) -> Returned:
+        """Return the result of an intent that nobody waits for any more."""
+        who = self._who(intent.intent_id)
+        if intent.kind == "reason":
+            return ReasoningReturned(**who, ok=False, error=CANCELLED)
+        return ToolReturned(**who, ok=False, error=CANCELLED)
+
+    async def _reason(self, work: Work) -> ReasoningReturned:
+        try:
+            payload = payload_of(work.intent)
+            thinking = Thinking(problem="late")
+            if self._begin(work):
+                started = time.perf_counter()
+                thinking = await self._reasoner.think(_question(payload))
+                REASONING_SECONDS.observe(time.perf_counter() - started)
+        except Exception:
+            _log.exception("an intent cannot be carried out", intent_id=work.intent.intent_id)
+            thinking = Thinking(problem="malformed")
+        REASONINGS.labels(thinking.problem or "ok").inc()
+        return ReasoningReturned(
+            **self._who(work.intent.intent_id),
+            ok=not thinking.problem,
+            proposal=thinking.proposal,
+            thoughts=thinking.thoughts,
+            error=thinking.problem,
+        )
+
+    def _hand_over(self, work: Work) -> HandedOver:
+        """Hand over to another agent, if it is served; harmless to do again."""
+        payload = payload_of(work.intent)
+        name = str(payload.get("agent", ""))
+        return HandedOver(
+            **self._who(work.intent.intent_id),
+            ok=work.serves(name),
+            from_agent=str(payload.get("from_agent", "")),
+            task=str(payload.get("task", "")),
+            context=payload.get("context") or {},
+            error="" if work.serves(name) else f"agent {name!r} is not served",
+        )
+
+    async def _call_tool(self, work: Work) -> ToolReturned:
         intent_id = work.intent.intent_id
         nothing_done = False
         try:
             fresh = nothing_done = self._begin(work)
             attempt = self._attempt(work)
             nothing_done = False
-            return self._event(intent_id, await self._run(work, attempt, fresh=fresh))
+            return self._tool_event(intent_id, await self._run(work, attempt, fresh=fresh))
         except Elsewhere:
             raise
         except Exception:
             _log.exception("an intent cannot be carried out", intent_id=intent_id)
-            return self._event(intent_id, Settled(Outcome(failure=Failure.UNAVAILABLE), unknown=not nothing_done))
+            unavailable = Settled(Outcome(failure=Failure.UNAVAILABLE), unknown=not nothing_done)
+            return self._tool_event(intent_id, unavailable)
 
     def _begin(self, work: Work) -> bool:
         """Return whether nobody has tried the intent yet: it is new, and this process's."""
@@ -110,25 +166,18 @@ class IntentRunner:
         attempt.journal.returned(settled.outcome)
         return settled
 
-    def _event(self, intent_id: str, settled: Settled) -> ToolReturned:
-        """Return a result as an event of the core."""
+    def _tool_event(self, intent_id: str, settled: Settled) -> ToolReturned:
         value = settled.outcome.value
-        result = value if isinstance(value, dict) else {} if value is None else {"result": value}
         return ToolReturned(
-            event_id=f"{intent_id}/result",
-            at_ms=self._clock(),
-            intent_id=intent_id,
+            **self._who(intent_id),
             ok=settled.outcome.failure is None,
-            result=result,
+            result=value if isinstance(value, dict) else {} if value is None else {"result": value},
             error=UNKNOWN if settled.unknown else str(settled.outcome.failure or ""),
             unknown=settled.unknown,
         )
 
-    def abandoned(self, intent_id: str) -> ToolReturned:
-        """Return the result of a call that nobody waits for any more."""
-        return ToolReturned(
-            event_id=f"{intent_id}/result", at_ms=self._clock(), intent_id=intent_id, ok=False, error=CANCELLED
-        )
+    def _who(self, intent_id: str) -> dict[str, Any]:
+        return {"event_id": f"{intent_id}/result", "at_ms": self._clock(), "intent_id": intent_id}
 
     def _attempt(self, work: Work) -> Attempt:
         call = ToolCall.of(work.intent)
@@ -148,3 +197,13 @@ class IntentRunner:
             clock=self._clock,
             over_ms=standing(work.intent).until_ms,
         )
+
+
+def _question(payload: Mapping[str, Any]) -> Question:
+    return Question(
+        instructions=str(payload.get("instructions", "")),
+        data=payload.get("context") or {},
+        schema=payload["schema"],
+        seconds=limit_ms(payload) / 1000,
+        model=str(payload.get("model", "")),
+    )

@@ -21,3 +21,5 @@ TOOL_SERVER_RESTARTS = Counter("opusagent_fsa_tool_server_restarts_total", "Lost
 TOOL_SERVERS_UP = Gauge("opusagent_fsa_tool_servers_up_count", "Tool servers that are connected")
 INTENTS_ORPHANED = Counter("opusagent_fsa_intents_orphaned_total", "Sessions whose open intents had lost their engine")
 TASK_TOOL_CALLS = Counter("opusagent_fsa_task_tool_calls_total", "Calls of tasks over MCP", ["tool", "outcome"])
+REASONINGS = Counter("opusagent_fsa_reasonings_total", "Times that a model was asked to reason", ["outcome"])
+REASONING_SECONDS = Histogram("opusagent_fsa_reasoning_seconds", "How long models reasoned")

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from fsa_engine.adapters.relay_post import Line
-from fsa_engine.domain.events import ToolReturned
-from fsa_engine.intents import FindServer, IntentRunner, Work
+from fsa_engine.intents import FindServer, IntentRunner, Returned, Work
 from fsa_engine.settling import Elsewhere
 from fsa_engine.standing import payload_of, standing
 from opusagent.session.v1.session_pb2 import Intent
@@ -46,7 +45,7 @@ class OpenIntents:
     """Runs each open intent once. `put` hands results, and what else is to be done, to the session's one worker."""
 
     def __init__(
-        self, session_id: str, runner: IntentRunner, put: Callable[[ToolReturned | TakeOver | Visit], None]
+        self, session_id: str, runner: IntentRunner, put: Callable[[Returned | TakeOver | Visit], None]
     ) -> None:
         self._session_id = session_id
         self._runner = runner
@@ -64,13 +63,18 @@ class OpenIntents:
         for intent_id, known in self._open.items():
             known.intent = saved.get(intent_id)
 
-    def start(self, intent: Intent, find_server: FindServer, call_id: str) -> None:
+    def start(self, intent: Intent, find_server: FindServer, serves: Callable[[str], bool], call_id: str) -> None:
         """Carry an intent out in the background, unless that goes on already."""
         if intent.intent_id in self._open:
             return
-        work = Work(self._session_id, call_id, intent, find_server, self._take_over)
+        work = Work(self._session_id, call_id, intent, find_server, self._take_over, serves)
         task = asyncio.create_task(self._carry_out(work), name=f"intent-{intent.intent_id}")
         self._open[intent.intent_id] = _Open(intent, task, _writes(intent))
+
+    def agent_of(self, intent_id: str) -> str:
+        """Return the agent that an open intent hands over to; empty if there is none."""
+        known = self._open.get(intent_id)
+        return str(payload_of(known.intent).get("agent", "")) if known is not None and known.intent is not None else ""
 
     def finished(self, intent_id: str, *, saved: bool) -> None:
         """Forget an intent whose result was taken in."""
@@ -116,7 +120,7 @@ class OpenIntents:
         except asyncio.CancelledError:
             if not known.abandoned:
                 raise
-            self._put(self._runner.abandoned(work.intent.intent_id))
+            self._put(self._runner.abandoned(work.intent))
         except Elsewhere:
             await self._wait_for_other(known)
             self.finished(work.intent.intent_id, saved=known.intent is None)

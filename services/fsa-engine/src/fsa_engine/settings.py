@@ -3,10 +3,12 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
 from chassis.settings import ServiceSettings
+from fsa_engine.adapters.reasoner import ReasonerEndpoint
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -16,6 +18,7 @@ class EngineSettings(ServiceSettings):
 
     `default_agent`: serves called numbers that no agent names; empty = the only agent there is, or none.
     `data_dir`: where tool servers may keep files (they see it as OPUSAGENT_DATA); empty = their own default.
+    `reasoner_base_url`: an OpenAI-compatible endpoint for states that reason; empty = OpenAI's, if there is a key.
     `engine_mcp_port`: where tasks are offered over MCP; none = nowhere. `engine_mcp_tokens`: bearer tokens, separated
     by commas, each alone or as name=token. `engine_mcp_allowed_hosts`: Host headers answered, separated by commas.
     """
@@ -33,6 +36,10 @@ class EngineSettings(ServiceSettings):
     tool_grace_seconds: float = Field(2.0, ge=0)
     sweep_seconds: float = Field(60.0, ge=0)
     stop_seconds: float = Field(2.0, ge=0)
+    reasoner_base_url: str = ""
+    reasoner_api_key: SecretStr = SecretStr("")
+    reasoner_model: str = ""
+    reasoner_api: Literal["chat", "responses"] = "chat"
     engine_mcp_port: int | None = Field(None, ge=0, le=65535)
     engine_mcp_host: str = "127.0.0.1"
     engine_mcp_tokens: SecretStr = SecretStr("")
@@ -47,6 +54,11 @@ class EngineSettings(ServiceSettings):
         if not self.development or self.engine_mcp_host not in LOOPBACK:
             raise ValueError("ENGINE_MCP_TOKENS must be set where tasks are offered beyond this machine")
         return self
+
+    @property
+    def reasoner(self) -> ReasonerEndpoint:
+        """The endpoint of models that reason."""
+        return ReasonerEndpoint(self.reasoner_base_url, self.reasoner_api_key, self.reasoner_model, self.reasoner_api)
 
     @property
     def mcp_tokens(self) -> dict[str, str]:

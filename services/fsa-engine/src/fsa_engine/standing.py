@@ -52,4 +52,4 @@ def payload_of(intent: Intent) -> Mapping[str, Any]:
 
 def limit_ms(payload: Mapping[str, Any]) -> int:
     """Return how long one try of an intent may take, milliseconds."""
-    return int(payload.get("timeout_ms") or DEFAULT_TIMEOUT_MS)
+    return int(payload.get("timeout_ms") or payload.get("budget_ms") or DEFAULT_TIMEOUT_MS)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from fsa_engine.domain import outputs as core
-from fsa_engine.domain.events import Event, ToolReturned
+from fsa_engine.domain.events import Event, HandedOver, ReasoningReturned, ToolReturned
 from fsa_engine.domain.step import Step
 from opusagent.fsa.v1 import fsa_pb2 as fsa
 from opusagent.session.v1 import session_pb2 as session
@@ -88,7 +88,7 @@ def save_request(
 
     A returned intent counts as settled even when the step had no use for its result any more.
     """
-    returned = {event.intent_id} if isinstance(event, ToolReturned) else set()
+    returned = {event.intent_id} if isinstance(event, ToolReturned | ReasoningReturned | HandedOver) else set()
     return session.SaveTaskRequest(
         session_id=session_id,
         call_id=call_id,
