@@ -11,6 +11,9 @@ from bench import processes
 from bench.targets import TARGETS, Target
 
 SATURATED_PERCENT = 85.0
+# Discarded: a fresh broker compiles its code while it serves its first records.
+WARM_UP_CALLS = 20
+WARM_UP_SECONDS = 8.0
 
 
 @dataclass
@@ -77,6 +80,7 @@ async def measure_all(names: list[str], counts: list[int], seconds: float) -> li
         async with processes.running("-m", "bench.echo") as echo:
             port = int(await processes.first_line(echo))
             async with TARGETS[name](port) as target:
+                await measure(target, name, WARM_UP_CALLS, WARM_UP_SECONDS, echo.pid)
                 for count in counts:
                     print(f"{name}: {count} calls ...", file=sys.stderr, flush=True)
                     rows.append(await measure(target, name, count, seconds, echo.pid))

@@ -37,13 +37,13 @@ async def first_line(process: asyncio.subprocess.Process, timeout: float = 30.0)
 
 
 async def stop(process: asyncio.subprocess.Process) -> None:
-    """End the child and its group: asks first, kills after ten seconds."""
+    """End the child and its group: asks first, kills after a minute."""
     if process.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)
     try:
-        await asyncio.wait_for(process.wait(), 10)
+        await asyncio.wait_for(process.wait(), 60)
     except TimeoutError:
         os.killpg(process.pid, signal.SIGKILL)
         await process.wait()

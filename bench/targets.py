@@ -47,7 +47,9 @@ def _relay_environment(echo_port: int) -> dict[str, str]:
         "OPENAI_API_KEY": "bench",
         "OPENAI_BASE_URL": f"http://127.0.0.1:{echo_port}/v1",
         "RELAY_BACKEND": "openai-realtime",
-        "LOG_LEVEL": "WARNING",
+        "LOG_LEVEL": "ERROR",
+        "DRAIN_SECONDS": "1",
+        "RECONNECT_GRACE": "1",
     }
 
 
@@ -82,9 +84,7 @@ async def one_process(echo_port: int) -> AsyncIterator[Target]:
 async def server(name: str, data: Path) -> AsyncIterator[tuple[str, int]]:
     """Start scripts/kafka or scripts/redis on a free port for the length of a block; yields address and pid."""
     script = str(ROOT / "scripts" / name)
-    start = await asyncio.create_subprocess_exec(
-        script, "start", "--data", str(data), stdout=asyncio.subprocess.PIPE
-    )
+    start = await asyncio.create_subprocess_exec(script, "start", "--data", str(data), stdout=asyncio.subprocess.PIPE)
     out, _ = await start.communicate()
     if start.returncode:
         raise RuntimeError(f"scripts/{name} could not start; run it by hand to see why")

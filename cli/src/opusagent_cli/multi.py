@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from opusagent_cli.options import SERVICES, UpOptions, settings_of
 
 STARTED_WITHIN_S = 60.0
+# Beyond the time that a service may take to drain.
 STOPPED_WITHIN_S = 15.0
+DRAIN_S = float(os.environ.get("DRAIN_SECONDS") or 30)
 RESTART_PAUSE_S = 0.5
 
 Say = Callable[[str], None]
@@ -116,7 +118,7 @@ async def _end(replica: Replica) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)
     try:
-        await asyncio.wait_for(process.wait(), STOPPED_WITHIN_S)
+        await asyncio.wait_for(process.wait(), DRAIN_S + STOPPED_WITHIN_S)
     except TimeoutError:
         process.kill()
         await process.wait()
