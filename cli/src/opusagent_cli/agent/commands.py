@@ -82,3 +82,15 @@ def chat(
 
     options = chatting.ChatOptions(path, script, chatting.showing(show), data, at, caller)
     go(chatting.chat(options, Terminal(json=json)))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Its name: small letters, digits, - and _.")],
+    *,
+    folder: Annotated[Path, typer.Option("--dir", help="Where its folder is made.")] = Path("."),
+) -> None:
+    """Begin an agent: a commented definition, its conversation tests and a small tool server."""
+    from opusagent_cli.agent import beginning
+
+    beginning.begin(name, folder, Terminal())

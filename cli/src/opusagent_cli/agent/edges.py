@@ -26,7 +26,7 @@ class Edge:
     @property
     def failure(self) -> bool:
         """Whether it is taken because something did not work out."""
-        return self.key not in {"to", "transitions", "yes", "no"}
+        return self.key not in {"to", "transitions", "yes", "no", "answered"}
 
 
 def edges(task: Task) -> list[Edge]:
