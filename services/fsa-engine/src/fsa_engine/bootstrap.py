@@ -21,6 +21,7 @@ from fsa_engine.conversations import Conversations, IdleLimits
 from fsa_engine.domain.step import step as core_step
 from fsa_engine.handlers import SERVICE, InboxReader
 from fsa_engine.intents import IntentRunner
+from fsa_engine.reloading import Reloader
 from fsa_engine.settings import EngineSettings
 from fsa_engine.sweeping import Sweeper
 from fsa_engine.text_calls import TextCalls
@@ -59,6 +60,7 @@ class EngineApp(Service):
         ports = Ports(store, RelayPost(bus), catalog, runner, step)
         idle = IdleLimits(settings.session_idle_seconds, settings.session_abandoned_seconds)
         self.conversations = Conversations(ports, idle)
+        self._reloader = Reloader(catalog, settings.agents_reload_seconds)
         self._sweeper = Sweeper(store, self.conversations, runner, settings.sweep_seconds)
         waits = (settings.engine_mcp_wait_seconds, settings.engine_mcp_idle_seconds)
         self._desk = TextDesk(store, self.conversations, catalog, self._facts, clock, *waits)
@@ -76,6 +78,7 @@ class EngineApp(Service):
 
     async def start(self) -> None:
         """Load the agents, connect their tools, take a slot and read its inbox."""
+        await self._reloader.start()
         await self.catalog.start()
         await self.lease.start()
         reader = InboxReader(self.conversations, Gate(SERVICE))
@@ -103,6 +106,7 @@ class EngineApp(Service):
             await subscription.close()
         await self._sweeper.stop()
         await self.conversations.stop(self._settings.stop_seconds)
+        await self._reloader.stop()
         await self._reasoner.stop()
         await self.catalog.stop()
         await self.lease.stop()

@@ -1,7 +1,8 @@
 """The agents of this process: read from folders, checked against their tools, chosen by the called number.
 
 A definition that is broken, or whose tools are missing or of another shape, is reported and not served; the others
-are. A conversation keeps the definition it began with, by hash, even when the folder holds a newer one by now.
+are, and so is the version before it. A conversation keeps the definition it began with, by hash, even when the folder
+holds a newer one by now.
 """
 
 import asyncio
@@ -22,16 +23,23 @@ AGENT_FILE = "agent.yaml"
 AGENT_SCHEME = "agent:"
 """Of a called number that names an agent, whatever the numbers it answers."""
 
+VERSIONS_KEPT = 16
+"""Of each agent, for conversations that began with them."""
+
 _log = get_logger(__name__)
 
 
 @dataclass(eq=False)
 class ServedAgent:
-    """A definition, its folder and its tool servers. Served for new calls once `problems` is empty."""
+    """A definition, its file and its tool servers. Served for new calls once `problems` is empty.
+
+    `order`: rises with every version that is read, of any agent.
+    """
 
     agent: Agent
-    folder: Path
+    file: Path
     servers: Mapping[str, ToolServer]
+    order: int = 0
     problems: Sequence[str] = ("its tools have not been checked yet",)
 
     def server(self, name: str) -> ToolServer:
@@ -60,9 +68,11 @@ class AgentCatalog:
     tool_servers: ToolServers
     environment: Mapping[str, str] = field(default_factory=dict)
     broken: dict[Path, str] = field(default_factory=dict)
+    _newest: dict[str, ServedAgent] = field(default_factory=dict)
     _current: dict[str, ServedAgent] = field(default_factory=dict)
     _by_hash: dict[str, ServedAgent] = field(default_factory=dict)
     _checks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _read_so_far: int = 0
 
     async def start(self) -> None:
         """Load every agent and check its tools once; what is not right is tried again in the background."""
@@ -75,7 +85,9 @@ class AgentCatalog:
             _log.error("no agent was found", folders=[str(folder) for folder in self.folders])
         self.broken = {}
         fresh = [served for path in found if (served := await self._read(path)) is not None]
+        self._drop_all_but(set(found))
         await asyncio.gather(*(self._check(served) for served in fresh))
+        await self._forget_old()
         self._count()
 
     async def stop(self) -> None:
@@ -116,7 +128,7 @@ class AgentCatalog:
     @property
     def problems(self) -> dict[str, list[str]]:
         """Why agents are not served, by name or file."""
-        unready = {name: list(served.problems) for name, served in self._current.items() if served.problems}
+        unready = {name: list(served.problems) for name, served in self._newest.items() if served.problems}
         return unready | {str(path): [why] for path, why in self.broken.items()}
 
     def why_none(self) -> str:
@@ -131,12 +143,34 @@ class AgentCatalog:
             self.broken[path] = str(error)
             _log.error("an agent's definition is broken and not served", file=str(path), problem=str(error))
             return None
+        self._read_so_far += 1
         known = self._by_hash.get(agent.definition_hash)
-        if known is not None:
-            self._current[agent.agent] = known
+        if known is not None and known.file == path:
+            known.order = self._read_so_far
+            self._newest[agent.agent] = known
+            self._admit(known)
             return None
         servers = {name: self.tool_servers.get(self._spec(agent, name, path.parent)) for name in agent.servers}
-        return ServedAgent(agent, path.parent, servers)
+        served = self._newest[agent.agent] = ServedAgent(agent, path, servers, self._read_so_far)
+        return served
+
+    def _drop_all_but(self, found: set[Path]) -> None:
+        """Serve no new calls with what was removed, or is defined under another name by now."""
+        names = {served.file: name for name, served in sorted(self._newest.items(), key=lambda one: one[1].order)}
+        for agents in (self._newest, self._current):
+            for name, served in list(agents.items()):
+                if served.file not in found or names.get(served.file, name) != name:
+                    _log.info("an agent is served no more", agent=name)
+                    del agents[name]
+
+    async def _forget_old(self) -> None:
+        """Keep the latest versions of each agent, and the tool servers that one of them names."""
+        for name in {served.agent.agent for served in self._by_hash.values()}:
+            versions = sorted((s for s in self._by_hash.values() if s.agent.agent == name), key=lambda s: s.order)
+            for served in versions[:-VERSIONS_KEPT]:
+                del self._by_hash[served.agent.definition_hash]
+        kept = (*self._by_hash.values(), *self._newest.values())
+        await self.tool_servers.keep({server for served in kept for server in served.servers.values()})
 
     def _spec(self, agent: Agent, name: str, folder: Path) -> ServerSpec:
         server = agent.servers[name]
@@ -153,23 +187,25 @@ class AgentCatalog:
 
     async def _check_again(self, served: ServedAgent) -> None:
         backoff = Backoff(1.0, 30.0)
-        while served.problems:
+        while served.problems and self._newest.get(served.agent.agent) is served:
             await backoff.wait()
             await served.check()
         self._admit(served)
         self._count()
 
     def _admit(self, served: ServedAgent) -> None:
-        """Let it take new calls, unless its tools are wrong and an older version can."""
+        """Let it take new calls, unless a newer version was read, or its tools are wrong and an older version can."""
         name = served.agent.agent
-        if served.problems:
-            _log.error("an agent is not served", agent=name, problems=list(served.problems))
-        else:
-            _log.info("an agent is served", agent=name, definition=served.agent.definition_hash[:12])
+        self._by_hash[served.agent.definition_hash] = served
+        if self._newest.get(name) is not served:
+            return
         older = self._current.get(name)
         if older is None or older.problems or not served.problems:
             self._current[name] = served
-        self._by_hash[served.agent.definition_hash] = served
+        if served.problems:
+            _log.error("an agent is not served", agent=name, problems=list(served.problems))
+        elif older is not served:
+            _log.info("an agent is served", agent=name, definition=served.agent.definition_hash[:12])
 
     def _count(self) -> None:
         AGENTS.set(sum(1 for served in self._current.values() if not served.problems))

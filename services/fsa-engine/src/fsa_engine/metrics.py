@@ -15,6 +15,7 @@ SESSION_RETRIES = Counter("opusagent_fsa_session_retries_total", "Requests to se
 SESSIONS = Gauge("opusagent_fsa_sessions_count", "Sessions held in memory")
 AGENTS = Gauge("opusagent_fsa_agents_count", "Agent definitions that are served")
 AGENTS_BROKEN = Gauge("opusagent_fsa_agents_broken_count", "Agent definitions that are not served")
+RELOADS = Counter("opusagent_fsa_agent_reloads_total", "Times that changed agents were loaded")
 TOOL_CALLS = Counter("opusagent_fsa_tool_calls_total", "Tool calls that ended", ["tool", "outcome"])
 TOOL_SECONDS = Histogram("opusagent_fsa_tool_seconds", "How long tool calls took", ["tool"])
 TOOL_SERVER_RESTARTS = Counter("opusagent_fsa_tool_server_restarts_total", "Lost tool servers", ["server"])

@@ -26,6 +26,7 @@ class EngineSettings(ServiceSettings):
     agents_path: str = "agents"
     default_agent: str = ""
     data_dir: str = ""
+    agents_reload_seconds: float = Field(2.0, ge=0)
     capacity: int = Field(500, ge=1)
     session_idle_seconds: float = Field(60.0, gt=0)
     session_abandoned_seconds: float = Field(7200.0, gt=0)

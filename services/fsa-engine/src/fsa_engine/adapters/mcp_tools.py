@@ -9,7 +9,7 @@ covers waiting for the connection too. What a call says of itself when it fails 
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -291,6 +291,11 @@ class ToolServers:
             server = self._servers[spec] = ToolServer(spec, self.limits)
             server.start()
         return server
+
+    async def keep(self, wanted: Collection[ToolServer]) -> None:
+        """Stop all but the ones given."""
+        unwanted = [spec for spec, server in self._servers.items() if server not in wanted]
+        await asyncio.gather(*(self._servers.pop(spec).stop() for spec in unwanted))
 
     async def stop(self) -> None:
         """Stop all of them."""
