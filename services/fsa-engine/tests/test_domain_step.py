@@ -34,7 +34,13 @@ tasks:
     request: card request
     examples: [I lost my card, block my card, my card was stolen]
     slots:
-      card: {type: digits, min_length: 16, max_length: 16, sensitive: true, capture: speech, prompt: Please key in the card number.}
+      card:
+        type: digits
+        min_length: 16
+        max_length: 16
+        sensitive: true
+        capture: speech
+        prompt: Please key in the card number.
       reason: {type: enum, values: {lost: [missing], stolen: [took it]}, own_words: true, prompt: "Lost or stolen?"}
     initial: ask_card
     states:

@@ -13,7 +13,7 @@ from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.events import Event
 from fsa_engine.domain.secrecy import forms, result_hidden, secret_slots, words_hidden
 from fsa_engine.domain.snapshot import Seal, Snapshot, TaskInstance, asdict_frozen
-from fsa_engine.domain.turn import MASK, Turn
+from fsa_engine.domain.turn import MASK, NOT_KEPT, Turn
 
 __all__ = ["MASK", "record", "summary", "view", "with_sealed"]
 _WORDS = ("text", "alternatives", "intents", "caller_words", "answer", "digit")
@@ -69,6 +69,8 @@ def with_sealed(
 def _said(agent: Agent, before: Snapshot, event: Event) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
     """Show an event, and the whole of it if something had to be hidden."""
     whole = {"kind": type(event).__name__, **{key: _plain(value) for key, value in event.__dict__.items()}}
+    if whole.get("thoughts") and not agent.reasoning.keep:
+        whole["thoughts"] = NOT_KEPT
     if not agent.has_secrets:
         return whole, None
     said = dict(whole)

@@ -1,18 +1,16 @@
 """Conversation tests: a script of what the caller does and what is expected, played against the core alone.
 
 A script is a mapping (or YAML, see `load_scripts`). Tools are fakes: a result, a list of results used up in order, or a
-function of the arguments; the result `{error: text}` is a failed call, `{unknown: true}` an uncertain one. Results come
-right after the step that asked for them, or, after a line with `hold: true`, before the next line without it.
+function of the arguments; the result `{error: text}` is a failed call, `{unknown: true}` an uncertain one. Models are
+fakes likewise: `reasoning` gives, by the name of the state, what is proposed (`slots`, `transition`, `thoughts`), or an
+`error`; without one there is no model. Results come right after the step that asked for them, or, after a line with
+`hold: true`, before the next line without it.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from typing import Any, TypeAlias
 
 from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.events import (
@@ -20,77 +18,26 @@ from fsa_engine.domain.events import (
     CallClosed,
     CancelTask,
     Event,
+    HandedOver,
     KeyPressed,
     NoInput,
     Opened,
+    ReasoningReturned,
     StartTask,
+    TimePassed,
     ToolReturned,
+    TransferReturned,
     Utterance,
 )
-from fsa_engine.domain.loading.problems import DefinitionError, Problem
-from fsa_engine.domain.loading.source import read_source
 from fsa_engine.domain.outputs import HangUp, Intent
+from fsa_engine.domain.scripts import Line, Script, load_scripts
 from fsa_engine.domain.snapshot import Snapshot
-from fsa_engine.domain.step import Step, step
+from fsa_engine.domain.step import Step, is_private, step
 
+__all__ = ["Line", "Played", "Script", "Tool", "load_scripts", "run", "spoken_texts"]
 _MOVED = re.compile(r"(\w+): (\w+) -> (\w+) ")
 
 Tool: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
-
-
-class Line(BaseModel):
-    """One thing that happens, and what is expected after it; what is not given is not looked at.
-
-    `hears`: the text of the output, or the texts of all in order; "(hangs up)" and "(transfers)" stand for those.
-    `calls`: tools called, in order. `state`: of the focused task; `slots`: of it, those that are named. `verdict`:
-    "rejected" for an event that must not be possible. `key`: one key, or several pressed one after the other.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    say: str | None = None
-    or_heard_as: tuple[str, ...] = ()
-    key: str | None = None
-    does: Literal["ring", "ring_back", "drop", "nothing", "wait"] | None = None
-    start: str | None = None
-    answer: str | None = None
-    cancel: str | None = None
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    words: str = ""
-    hold: bool = False
-
-    hears: tuple[str, ...] | None = None
-    calls: tuple[str, ...] | None = None
-    state: str | None = None
-    phase: str | None = None
-    slots: dict[str, Any] = Field(default_factory=dict)
-    open: tuple[str, ...] | None = None
-    sms: str | None = None
-    verdict: Literal["accepted", "rejected"] | None = None
-
-    @field_validator("hears", mode="before")
-    @classmethod
-    def _one_text(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _one_thing(self) -> "Line":
-        given = [v for v in (self.say, self.key, self.does, self.start, self.answer, self.cancel) if v is not None]
-        if len(given) != 1:
-            raise ValueError("a line has one of say, key, does, start, answer, cancel")
-        return self
-
-
-class Script(BaseModel):
-    """One conversation. `at`: local time of the call, in the agent's time zone."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    at: datetime = datetime(2025, 12, 1, 9, 0)
-    caller: str = "+15550100"
-    tools: dict[str, Any] = Field(default_factory=dict)
-    lines: tuple[Line, ...]
 
 
 @dataclass
@@ -104,44 +51,29 @@ class Played:
     visited: set[tuple[str, str]] = field(default_factory=set)
 
 
-def run(agent: Agent, script: Script | Mapping[str, Any], tools: Mapping[str, Tool] | None = None) -> Played:
-    """Play a script; `tools` are used where the script names none of its own."""
+def run(
+    agent: Agent,
+    script: Script | Mapping[str, Any],
+    tools: Mapping[str, Tool] | None = None,
+    others: Iterable[Agent] = (),
+) -> Played:
+    """Play a script; `tools` are used where the script names none of its own. `others`: agents to hand over to."""
     script = script if isinstance(script, Script) else Script.model_validate(script)
-    return _Player(agent, script, {**(tools or {}), **script.tools}).play()
-
-
-def load_scripts(path: str | Path) -> list[Script]:
-    """Read a YAML file: `tools` and `at` for all, and `conversations`. Raises DefinitionError, OSError."""
-    path = Path(path)
-    source = read_source(path.read_bytes(), str(path))
-    data = source.data if isinstance(source.data, dict) else {}
-    common = {key: data[key] for key in ("at", "caller") if key in data}
-    scripts = []
-    for index, raw in enumerate(data.get("conversations") or []):
-        here = ("conversations", index)
-        if not isinstance(raw, dict):
-            raise DefinitionError([source.problem(here, "a conversation is a mapping with a name and lines")])
-        merged = {**common, **raw, "tools": {**(data.get("tools") or {}), **(raw.get("tools") or {})}}
-        try:
-            scripts.append(Script.model_validate(merged))
-        except ValidationError as error:
-            raise DefinitionError(
-                [source.problem((*here, *e["loc"]), str(e["msg"])) for e in error.errors()]
-            ) from error
-    if not scripts:
-        raise DefinitionError([Problem(str(path), 1, 1, "no conversations", "add `conversations:`")])
-    return scripts
+    return _Player(agent, script, {**(tools or {}), **script.tools}, others).play()
 
 
 class _Player:
-    def __init__(self, agent: Agent, script: Script, tools: Mapping[str, Tool]) -> None:
+    def __init__(self, agent: Agent, script: Script, tools: Mapping[str, Tool], others: Iterable[Agent] = ()) -> None:
         self.agent = agent
+        self.others = {other.agent: other for other in others}
         self.played = Played(script)
         self.tools = tools
         self.snapshot = Snapshot()
         self.at_ms = int(script.at.replace(tzinfo=agent.zone).timestamp() * 1000)
+        self.wake_ms = 0
         self.events = 0
         self.calls = 0
+        self.memory: Mapping[str, Any] = {}
         self.used: dict[str, int] = {}
         self.owed: list[Intent] = []
 
@@ -153,24 +85,31 @@ class _Player:
         for number, line in enumerate(lines):
             made = self._happen(line)
             what = line.say or line.key or line.does or line.start or line.answer or line.cancel
-            for failure in _differences(line, made, self.snapshot):
+            for failure in _differences(line, made, self.snapshot, self.agent):
                 self.played.failures.append(f"{self.played.script.name}, line {number} ({what!r}): {failure}")
         return self.played
 
     def _happen(self, line: Line) -> list[Step]:
         lines = [line.model_copy(update={"key": key}) for key in line.key or ""] or [line]
-        made = [] if line.does == "wait" else [self._step(self._event(each)) for each in lines]
+        made = []
+        self.at_ms += round((line.seconds - 1) * 1000)
+        if 0 < self.wake_ms <= self.at_ms + 1000:
+            made.append(self._step(TimePassed(**self._head())))
+        if line.does != "wait":
+            made += [self._step(self._event(each)) for each in lines]
         while self.owed and not line.hold:
-            intent = self.owed.pop(0)
-            made.append(self._step(self._returned(intent)))
+            made.append(self._step(self._returned(self.owed.pop(0))))
         return made
 
     def _step(self, event: Event) -> Step:
         made = step(self.agent, self.snapshot, event)
         self.snapshot = Snapshot.from_bytes(made.snapshot.to_bytes())
         self.owed += made.intents
+        self.wake_ms = made.wake_ms
+        self.memory = self.memory if made.memory is None else made.memory
         self.played.steps.append(made)
-        self.played.calls += [(i.payload["tool"], i.payload["arguments"]) for i in made.intents]
+        tools = [intent.payload for intent in made.intents if intent.kind == "tool"]
+        self.played.calls += [(payload["tool"], payload["arguments"]) for payload in tools]
         self.played.visited |= {(task.task, task.state) for task in made.snapshot.tasks} | _passed(made)
         return made
 
@@ -181,28 +120,42 @@ class _Player:
 
     def _event(self, line: Line) -> Event:
         head = self._head()
+        focus = self.snapshot.focus
         if line.say is not None:
             return Utterance(**head, text=line.say, alternatives=line.or_heard_as)
         if line.key is not None:
             return KeyPressed(**head, digit=line.key)
         if line.start is not None:
             return StartTask(**head, task=line.start, arguments=line.arguments, caller_words=line.words)
-        focus = self.snapshot.focus
         if line.answer is not None:
             return AnswerTask(**head, task_id=focus, answer=line.answer, caller_words=line.words)
         if line.cancel is not None:
             return CancelTask(**head, task_id=focus, caller_words=line.words)
+        return self._doing(line, head)
+
+    def _doing(self, line: Line, head: dict[str, Any]) -> Event:
         if line.does == "drop":
             return CallClosed(**head, reason="leg lost")
         if line.does == "nothing":
             return NoInput(**head)
+        if line.does in {"answered", "busy", "no_answer"}:
+            return TransferReturned(**head, outcome=line.does)
         self.calls += 1
-        caller, resumed = self.played.script.caller, line.does == "ring_back"
-        return Opened(**head, call_id=f"call-{self.calls}", caller=caller, callee="+15550199", resumed=resumed)
+        return Opened(
+            **head,
+            call_id=f"call-{self.calls}",
+            caller=self.played.script.caller,
+            callee="+15550199",
+            resumed=line.does == "ring_back",
+            memory=self.memory,
+        )
 
-    def _returned(self, intent: Intent) -> ToolReturned:
-        name = intent.payload["tool"]
-        result = self._result(name, intent.payload["arguments"])
+    def _returned(self, intent: Intent) -> Event:
+        if intent.kind == "reason":
+            return self._reasoned(intent)
+        if intent.kind == "handover":
+            return self._handed_over(intent)
+        result = self._result(intent.payload["tool"], intent.payload["arguments"])
         head = self._head()
         if "error" in result or "unknown" in result:
             unknown = bool(result.get("unknown"))
@@ -210,17 +163,41 @@ class _Player:
             return ToolReturned(**head, intent_id=intent.intent_id, ok=False, error=error, unknown=unknown)
         return ToolReturned(**head, intent_id=intent.intent_id, ok=True, result=result)
 
+    def _reasoned(self, intent: Intent) -> ReasoningReturned:
+        script, head = self.played.script.reasoning, self._head()
+        state = str(intent.payload["state"])
+        given = self._next(state, script[state]) if state in script else {"error": "no model"}
+        if "error" in given:
+            return ReasoningReturned(**head, intent_id=intent.intent_id, ok=False, error=str(given["error"]))
+        proposal: dict[str, Any] = {"slots": given.get("slots", {}), "transition": given.get("transition")}
+        thoughts = str(given.get("thoughts", ""))
+        return ReasoningReturned(**head, intent_id=intent.intent_id, ok=True, proposal=proposal, thoughts=thoughts)
+
+    def _handed_over(self, intent: Intent) -> HandedOver:
+        payload, head = intent.payload, self._head()
+        other = self.others.get(payload["agent"])
+        if other is None:
+            return HandedOver(**head, intent_id=intent.intent_id, ok=False, error="no such agent")
+        self.agent = other
+        given = {key: payload[key] for key in ("from_agent", "task", "context")}
+        return HandedOver(**head, intent_id=intent.intent_id, ok=True, **given)
+
     def _result(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         tool = self.tools.get(name)
         if tool is None:
             return {"error": f"the script has no tool {name}"}
         if callable(tool):
             return tool(arguments)
-        if isinstance(tool, Mapping):
-            return tool
+        return self._next(name, tool)
+
+    def _next(self, name: str, given: Any) -> Mapping[str, Any]:
+        """Return the only one, or the next of several; the last one again when they are used up."""
+        if isinstance(given, Mapping):
+            return given
         index = self.used.get(name, 0)
         self.used[name] = index + 1
-        return tool[min(index, len(tool) - 1)]
+        found: Mapping[str, Any] = given[min(index, len(given) - 1)]
+        return found
 
 
 def _passed(made: Step) -> set[tuple[str, str]]:
@@ -242,23 +219,26 @@ def spoken_texts(steps: Sequence[Step]) -> list[str]:
     return texts
 
 
-def _differences(line: Line, made: list[Step], snapshot: Snapshot) -> list[str]:
+def _differences(line: Line, made: list[Step], snapshot: Snapshot, agent: Agent) -> list[str]:
     task = snapshot.focused
-    found: list[tuple[str, Any, Any]] = []
-    if line.hears is not None:
-        found.append(("hears", list(line.hears), spoken_texts(made)))
-    if line.calls is not None:
-        found.append(("calls", list(line.calls), [i.payload["tool"] for m in made for i in m.intents]))
-    if line.state is not None:
-        found.append(("state", line.state, task.state if task else ""))
-    if line.phase is not None:
-        found.append(("phase", line.phase, snapshot.phase))
-    if line.open is not None:
-        found.append(("open tasks", sorted(line.open), sorted(t.task for t in snapshot.tasks)))
-    if line.sms is not None:
-        found.append(("sms", line.sms, made[-1].business.sms_text if made else ""))
-    if line.verdict is not None:
-        found.append(("verdict", line.verdict, made[0].audit[0]["verdict"] if made else ""))
+    unfinished = () if snapshot.transfer else snapshot.roots
+    got: dict[str, Any] = {
+        "hears": spoken_texts(made),
+        "calls": [i.payload["tool"] for m in made for i in m.intents if i.kind == "tool"],
+        "state": task.state if task else "",
+        "phase": snapshot.phase,
+        "open": sorted(t.task for t in unfinished),
+        "sms": made[-1].business.sms_text if made else "",
+        "verdict": made[0].audit[0]["verdict"] if made else "",
+        "private": is_private(agent, snapshot),
+        "agent": agent.agent,
+    }
+    wanted = {key: getattr(line, key) for key in got if getattr(line, key) is not None}
+    wanted |= {key: list(wanted[key]) for key in ("hears", "calls") if key in wanted}
+    wanted |= {"open": sorted(wanted["open"])} if "open" in wanted else {}
     values = task.values() if task else {}
-    found += [(f"slot {name}", value, values.get(name)) for name, value in line.slots.items()]
-    return [f"{what}: expected {wanted!r}, got {got!r}" for what, wanted, got in found if wanted != got]
+    got |= {f"slot {name}": values.get(name) for name in line.slots}
+    got |= {f"fact {name}": getattr(snapshot.facts.get(name), "value", None) for name in line.facts}
+    wanted |= {f"slot {name}": value for name, value in line.slots.items()}
+    wanted |= {f"fact {name}": value for name, value in line.facts.items()}
+    return [f"{what}: expected {value!r}, got {got[what]!r}" for what, value in wanted.items() if value != got[what]]

@@ -73,7 +73,7 @@ def take(
     if edge.ensures:
         after = turn.values(moved, *given)
         for text in edge.ensures:
-            if not turn.judge(moved, compiler.compile(text), after, f"-> {edge.to}: ensures").holds:
+            if not turn.judge(task, compiler.compile(text), after, f"-> {edge.to}: ensures").holds:
                 turn.snapshot = before
                 del turn.notes[notes:]
                 return False

@@ -94,7 +94,6 @@ def value_schema(slot: Slot) -> dict[str, Any]:
 def think(turn: Turn, task: TaskInstance, thoughts: str) -> TaskInstance:
     """Put thoughts into the scratchpad."""
     text = thoughts[:LONGEST_THOUGHT]
-    turn.scratchpad = text if turn.agent.reasoning.keep else "(not kept)" if text else ""
     if not text or not turn.agent.reasoning.keep:
         return task
     pad = (*task.scratchpad, Thought(task.state, text, turn.event.at_ms))[-MOST_THOUGHTS:]

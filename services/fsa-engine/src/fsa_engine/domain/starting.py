@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsa_engine.domain.filling import heard, put_values, settle
-from fsa_engine.domain.floor import focus, give
+from fsa_engine.domain.floor import focus, give, put_question
 from fsa_engine.domain.moving import enter
 from fsa_engine.domain.slotting import give_slot
 from fsa_engine.domain.snapshot import Source, TaskInstance
@@ -30,6 +30,9 @@ def start(
     task = turn.snapshot.leaf_of(task)
     turn.change(phase="open", focus=task.task_id, pending=None, misunderstood=0, keys="")
     settle(turn, put_values(turn, task, heard(turn, task, text), source))
+    now = turn.task(task.task_id)
+    if now is not None and now.waiting and turn.has_floor(now) and not turn.outputs and not turn.intents:
+        put_question(turn)
     give(turn)
 
 

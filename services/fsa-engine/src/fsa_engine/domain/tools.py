@@ -13,7 +13,7 @@ from fsa_engine.domain.reasoning import proposable, think
 from fsa_engine.domain.salience import set_facts
 from fsa_engine.domain.slotting import fill_slots
 from fsa_engine.domain.snapshot import TaskInstance
-from fsa_engine.domain.turn import Turn
+from fsa_engine.domain.turn import NOT_KEPT, Turn
 from fsa_engine.domain.understanding.values import proposed
 
 
@@ -26,7 +26,7 @@ def tool_returned(turn: Turn, event: ToolReturned) -> bool:
 def reasoning_returned(turn: Turn, event: ReasoningReturned) -> bool:
     """Take a proposal in; return whether the task went on. Thoughts stay even where nobody waits for the proposal."""
     turn.proposal = dict(event.proposal) if event.ok else None
-    turn.scratchpad = event.thoughts[:4000] if turn.agent.reasoning.keep else "(not kept)"
+    turn.scratchpad = event.thoughts[:4000] if turn.agent.reasoning.keep else NOT_KEPT
     returned = {
         "ok": event.ok,
         "proposal": dict(event.proposal),
@@ -91,7 +91,7 @@ def _reason(turn: Turn, task: TaskInstance, state: Reason, returned: Mapping[str
     accepted = _accept(turn, task, state, proposal.get("slots"))
     known = {edge.proposal for edge in state.transitions if edge.proposable}
     transition = proposal.get("transition")
-    if transition is not None and transition not in known:
+    if transition is not None and (not isinstance(transition, str) or transition not in known):
         turn.reject("a transition that does not exist was proposed")
         transition = None
     go(turn, turn.task(task.task_id) or task, state.edges, proposal={**accepted, "transition": transition or ""})

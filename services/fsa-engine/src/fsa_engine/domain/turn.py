@@ -23,6 +23,10 @@ Recorded: TypeAlias = Callable[[Mapping[str, Any]], Any]
 """Gives the recorded value for a rule's entry in the audit (`task`, `state`, `rule`, `for`); None if there is none."""
 
 
+NOT_KEPT = "(not kept)"
+"""Stands in the audit for thoughts where the agent keeps none."""
+
+
 class Illegal(Exception):
     """The event cannot happen now; it changes nothing."""
 

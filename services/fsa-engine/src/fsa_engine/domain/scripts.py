@@ -1,0 +1,96 @@
+"""Scripts of conversations, written in YAML: what the caller does, and what is expected."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from fsa_engine.domain.loading.problems import DefinitionError, Problem
+from fsa_engine.domain.loading.source import read_source
+
+
+class Line(BaseModel):
+    """One thing that happens, and what is expected after it; what is not given is not looked at.
+
+    `hears`: the text of the output, or the texts of all in order; "(hangs up)" and "(transfers)" stand for those.
+    `calls`: tools called, in order. `state`: of the focused task; `slots`: of it, those that are named. `verdict`:
+    "rejected" for an event that must not be possible. `key`: one key, or several pressed one after the other.
+    `does`: also what becomes of a transfer. `seconds`: how long it is since the line before. `facts`: those that hold.
+    `private`: whether only the engine hears the caller now. `agent`: who has the conversation.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    say: str | None = None
+    or_heard_as: tuple[str, ...] = ()
+    key: str | None = None
+    does: Literal["ring", "ring_back", "drop", "nothing", "wait", "answered", "busy", "no_answer"] | None = None
+    seconds: Annotated[float, Field(ge=0, le=86_400)] = 1
+    start: str | None = None
+    answer: str | None = None
+    cancel: str | None = None
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    words: str = ""
+    hold: bool = False
+
+    hears: tuple[str, ...] | None = None
+    calls: tuple[str, ...] | None = None
+    state: str | None = None
+    phase: str | None = None
+    slots: dict[str, Any] = Field(default_factory=dict)
+    facts: dict[str, Any] = Field(default_factory=dict)
+    private: bool | None = None
+    agent: str | None = None
+    open: tuple[str, ...] | None = None
+    sms: str | None = None
+    verdict: Literal["accepted", "rejected"] | None = None
+
+    @field_validator("hears", mode="before")
+    @classmethod
+    def _one_text(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> "Line":
+        given = [v for v in (self.say, self.key, self.does, self.start, self.answer, self.cancel) if v is not None]
+        if len(given) != 1:
+            raise ValueError("a line has one of say, key, does, start, answer, cancel")
+        return self
+
+
+class Script(BaseModel):
+    """One conversation. `at`: local time of the call, in the agent's time zone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    at: datetime = datetime(2025, 12, 1, 9, 0)
+    caller: str = "+15550100"
+    tools: dict[str, Any] = Field(default_factory=dict)
+    reasoning: dict[str, Any] = Field(default_factory=dict)
+    lines: tuple[Line, ...]
+
+
+def load_scripts(path: str | Path) -> list[Script]:
+    """Read a YAML file: `tools`, `reasoning`, `at` for all, and `conversations`. Raises DefinitionError, OSError."""
+    path = Path(path)
+    source = read_source(path.read_bytes(), str(path))
+    data = source.data if isinstance(source.data, dict) else {}
+    common = {key: data[key] for key in ("at", "caller") if key in data}
+    scripts = []
+    for index, raw in enumerate(data.get("conversations") or []):
+        here = ("conversations", index)
+        if not isinstance(raw, dict):
+            raise DefinitionError([source.problem(here, "a conversation is a mapping with a name and lines")])
+        shared = {key: {**(data.get(key) or {}), **(raw.get(key) or {})} for key in ("tools", "reasoning")}
+        merged = {**common, **raw, **shared}
+        try:
+            scripts.append(Script.model_validate(merged))
+        except ValidationError as error:
+            raise DefinitionError(
+                [source.problem((*here, *e["loc"]), str(e["msg"])) for e in error.errors()]
+            ) from error
+    if not scripts:
+        raise DefinitionError([Problem(str(path), 1, 1, "no conversations", "add `conversations:`")])
+    return scripts
