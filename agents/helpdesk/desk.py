@@ -4,8 +4,8 @@ A caller proves himself by a code that is sent to the telephone on file. That ho
 a code is good for `CODE_SECONDS`, and a call has `TRIES` wrong employee numbers and as many wrong codes. What is sent
 to telephones stands in `outbox`, in place of an SMS provider.
 
-Every writing method takes a `key`: a second call with the key of a first one changes nothing and answers what the first
-one answered. Several processes may share the file, since each method is one immediate transaction.
+Every writing method but `wipe` takes a `key`: a second call with the key of a first one changes nothing and answers
+what the first one answered. Several processes may share the file, since each method is one immediate transaction.
 """
 
 import hmac
@@ -122,14 +122,14 @@ class Desk:
 
         return self._once_verified(key, call, act)
 
-    def wipe(self, key: str, call: str, kind: str) -> Answer:
-        """Wipe the caller's lost laptop or phone. This cannot be taken back."""
-
-        def act(db: sqlite3.Connection, employee: str) -> Answer:
-            query = "UPDATE devices SET status = 'wiped' WHERE employee = ? AND kind = ? AND status = 'in_use'"
-            return {"verified": True, "wiped": db.execute(query, (employee, kind)).rowcount == 1}
-
-        return self._once_verified(key, call, act)
+    def wipe(self, call: str, kind: str) -> Answer:
+        """Wipe the caller's lost laptop or phone. This cannot be taken back, and takes no key."""
+        query = "UPDATE devices SET status = 'wiped' WHERE employee = ? AND kind = ? AND status = 'in_use'"
+        with self._transaction() as db:
+            row = self._verified(db, call)
+            if row is None:
+                return {"verified": False}
+            return {"verified": True, "wiped": db.execute(query, (row["employee"], kind)).rowcount == 1}
 
     def open_ticket(self, key: str, call: str, summary: str, urgency: str) -> Answer:
         """Open a ticket."""

@@ -4,8 +4,8 @@
 and what was sent to telephones (codes too: a demonstration has no SMS provider). The file is `helpdesk.sqlite` in
 `OPUSAGENT_DATA`, else in the user's data directory.
 
-`call` is the call's id: whoever proved who he is on it may do things on it, for a while. Every writing tool takes
-`idempotency_key` (or the same in `_meta`, see `META_KEY`).
+`call` is the call's id: whoever proved who he is on it may do things on it, for a while. Every writing tool but
+`wipe_device` takes `idempotency_key` (or the same in `_meta`, see `META_KEY`).
 """
 
 import argparse
@@ -122,9 +122,9 @@ def _add_work(server: MCPServer, desk: Desk) -> None:
         return cast(Reset, desk.reset_password(_key(idempotency_key, ctx), call))
 
     @server.tool()
-    def wipe_device(ctx: AnyContext, *, call: str, kind: str, idempotency_key: str = "") -> Wiped:
+    def wipe_device(call: str, kind: str) -> Wiped:
         """Wipe the caller's lost laptop or phone. This cannot be taken back."""
-        return cast(Wiped, desk.wipe(_key(idempotency_key, ctx), call, kind))
+        return cast(Wiped, desk.wipe(call, kind))
 
 
 def _add_tickets(server: MCPServer, desk: Desk) -> None:

@@ -68,7 +68,7 @@ def test_what_is_no_code_verifies_nobody(desk: Desk, code: str) -> None:
 def test_proof_runs_out(desk: Desk, clock: Clock) -> None:
     assert desk.who("call") == {"verified": True, "name": "Priya Raman"}
     clock.now += VERIFIED_SECONDS
-    for refused in (desk.who("call"), desk.reset_password("k1", "call"), desk.wipe("k2", "call", "laptop"),
+    for refused in (desk.who("call"), desk.reset_password("k1", "call"), desk.wipe("call", "laptop"),
                     desk.open_ticket("k3", "call", "broken", "normal"), desk.ticket("call", "50001")):  # fmt: skip
         assert refused == {"verified": False}
     assert sent(desk, "password") == []
@@ -81,8 +81,8 @@ def test_a_password_is_sent_once_per_key_and_told_to_nobody(desk: Desk) -> None:
 
 
 def test_a_device_is_wiped_once(desk: Desk) -> None:
-    assert desk.wipe("k1", "call", "laptop") == {"verified": True, "wiped": True}
-    assert desk.wipe("k2", "call", "laptop") == {"verified": True, "wiped": False}
+    assert desk.wipe("call", "laptop") == {"verified": True, "wiped": True}
+    assert desk.wipe("call", "laptop") == {"verified": True, "wiped": False}
     assert {d["device"]: d["status"] for d in desk.listed()["devices"]} == {
         "L-2041": "wiped", "F-2042": "in_use", "L-2077": "in_use",
     }  # fmt: skip
