@@ -57,7 +57,7 @@ class EngineApp(Service):
         store = SessionStore(session, *retry, asyncio.sleep)
         self._reasoner = Reasoner(settings.reasoner)
         runner = IntentRunner(self._facts, clock, self._reasoner, int(settings.tool_grace_seconds * 1000))
-        ports = Ports(store, RelayPost(bus), catalog, runner, step)
+        ports = Ports(store, RelayPost(bus), catalog, runner, step, clock)
         idle = IdleLimits(settings.session_idle_seconds, settings.session_abandoned_seconds)
         self.conversations = Conversations(ports, idle)
         self._reloader = Reloader(catalog, settings.agents_reload_seconds)

@@ -15,17 +15,21 @@ from dataclasses import dataclass
 from opentelemetry.context import Context
 
 from chassis import logging, tracing
+from chassis.ids import Clock
 from chassis.logging import get_logger
 from chassis.rpc import RpcError, StatusCode
 from fsa_engine import opening, wire
 from fsa_engine.adapters.relay_post import Line, RelayPost
 from fsa_engine.adapters.session_store import SessionStore
+from fsa_engine.alarm import Alarm
 from fsa_engine.catalog import AgentCatalog, ServedAgent
 from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.events import CallClosed, Event, HandedOver, Opened
+from fsa_engine.domain.events import CallClosed, Event, HandedOver, Opened, TimePassed
 from fsa_engine.domain.snapshot import Snapshot, SnapshotError
 from fsa_engine.domain.step import Step
+from fsa_engine.domain.timing import wake_ms
 from fsa_engine.intents import IntentRunner, Returned
+from fsa_engine.lines import Lines
 from fsa_engine.metrics import CONFLICTS, EVENTS, EVENTS_DROPPED, EVENTS_REPEATED, STEP_SECONDS
 from fsa_engine.open_intents import OpenIntents, TakeOver, Visit
 from fsa_engine.standing import standing
@@ -79,6 +83,7 @@ class Ports:
     catalog: AgentCatalog
     runner: IntentRunner
     step: StepFunction
+    clock: Clock
 
 
 class Conversation:
@@ -89,17 +94,15 @@ class Conversation:
 
     def __init__(self, session_id: str, ports: Ports, changed: Callable[[], None]) -> None:
         self.session_id = session_id
-        self.line: Line | None = None
-        self.calls: set[str] = set()
-        self._closed: set[str] = set()
+        self.lines = Lines()
         self._ports = ports
         self._changed = changed
         self._jobs: asyncio.Queue[Job | Visit | TakeOver] = asyncio.Queue()
         self._unfinished = 0
         self._state: _State | None = None
         self._generation = 1
-        self._visitor: Line | None = None
         self._intents = OpenIntents(session_id, ports.runner, self._put)
+        self._alarm = Alarm(ports.clock, self._wake)
 
     @property
     def busy(self) -> bool:
@@ -125,6 +128,11 @@ class Conversation:
         self._unfinished += 1
         self._jobs.put_nowait(Job(event=item) if isinstance(item, Returned) else item)
 
+    def _wake(self, due_ms: int) -> None:
+        call_id = self._state.snapshot.call.call_id if self._state is not None else ""
+        passed = TimePassed(event_id=f"{call_id}/time-{due_ms}", at_ms=max(due_ms, self._ports.clock()))
+        self._put(Job(event=passed))
+
     async def run(self, idle_seconds: Callable[[], float]) -> None:
         """Step events until none came, and nothing went on, for as long as `idle_seconds` says."""
         while True:
@@ -146,6 +154,7 @@ class Conversation:
 
     async def stop(self) -> None:
         """Give running intents up; they stay open in the session, for the next engine to settle."""
+        self._alarm.cancel()
         await self._intents.stop()
 
     async def _attend(self, task: Visit | TakeOver) -> None:
@@ -153,7 +162,7 @@ class Conversation:
         with logging.bound(session_id=self.session_id):
             try:
                 if isinstance(task, Visit):
-                    self._visitor = task.line
+                    self.lines.visitor = task.line
                     await self._load(None)
                 else:
                     task.answer(await self._take_over(task.intent))
@@ -193,8 +202,8 @@ class Conversation:
         kind = type(job.event).__name__
         saved = False
         EVENTS.labels(kind).inc()
-        self._follow(job.line)
-        call_id = self.line.call_id if self.line else ""
+        self.lines.follow(job.line)
+        call_id = self.lines.call_id
         started = time.perf_counter()
         with logging.bound(call_id=call_id, session_id=self.session_id), tracing.span(f"fsa {kind}", job.trace):
             try:
@@ -211,39 +220,16 @@ class Conversation:
                 self._drop(job, "defect", "the agent failed")
         STEP_SECONDS.observe(time.perf_counter() - started)
         if isinstance(job.event, CallClosed):
-            self._hang_up(job.line)
+            self.lines.hang_up(job.line)
         if isinstance(job.event, Returned):
             self._intents.finished(job.event.intent_id, saved=saved)
         job.done(saved)
-
-    def _follow(self, line: Line | None) -> None:
-        """Answer where the newest relay of the newest call is; a call that was closed stays so."""
-        if line is None or line.call_id in self._closed:
-            return
-        self.calls.add(line.call_id)
-        held = self.line
-        if held is None or held.call_id != line.call_id or held.relay_generation <= line.relay_generation:
-            self.line = line
-
-    def _hang_up(self, line: Line | None) -> None:
-        if line is None:
-            return
-        self._closed.add(line.call_id)
-        if self.line is not None and self.line.call_id == line.call_id:
-            self.line = None
-
-    def _target(self, job: Job) -> Line | None:
-        """Where to answer an event: its own call, while it lives."""
-        if job.line is None:
-            return self.line or self._visitor
-        ours = self.line is None or job.line.call_id == self.line.call_id
-        return self.line if ours else None
 
     def _drop(self, job: Job, reason: str, why: str) -> None:
         EVENTS_DROPPED.labels(reason).inc()
         _log.error("an event was dropped", kind=type(job.event).__name__, reason=reason, why=why)
         self._state = None
-        line = self._target(job)
+        line = self.lines.target(job.line)
         if line is None or not job.answer:
             return
         if job.plan_styles is not None:
@@ -253,7 +239,7 @@ class Conversation:
 
     async def _step(self, job: Job) -> None:
         saved = await self._save(job)
-        line = self._target(job)
+        line = self.lines.target(job.line)
         if line is not None and (saved.outputs or job.answer):
             self._ports.post.outputs(line, self._generation, job.event.event_id, saved.outputs)
 
@@ -265,7 +251,7 @@ class Conversation:
         state = await self._loaded(job.event)
         assert state.agent is not None
         to_say, stale = opening.outputs(job.event.call_id, before.undelivered, saved)
-        line = self._target(job)
+        line = self.lines.target(job.line)
         if line is not None:
             plan = opening.plan(state.agent, job.plan_styles or ())
             ready = opening.ready(plan, job.event.event_id, to_say)
@@ -279,7 +265,7 @@ class Conversation:
             state = await self._loaded(job.event)
             agent = self._stepping(state, job.event)
             made = self._ports.step(agent.agent, state.snapshot, job.event)
-            call_id = self.line.call_id if self.line else state.snapshot.call.call_id
+            call_id = self.lines.call_id or state.snapshot.call.call_id
             mark = self._ports.runner.mark
             request = wire.save_request(self.session_id, call_id, job.event, state.version, made, mark=mark)
             try:
@@ -291,6 +277,7 @@ class Conversation:
                 self._state = None
                 continue
             await self._saved(saved, state, _State(made.snapshot, saved.version, agent))
+            self._alarm.set(made.wake_ms if not saved.repeated else self._wake_ms())
             return saved
         raise RpcError(StatusCode.ABORTED, "other engines keep saving this session")
 
@@ -326,9 +313,18 @@ class Conversation:
         agent = self._agent(snapshot, event)
         self._state = _State(snapshot, loaded.version, agent)
         self._generation = max(self._generation, loaded.version + 1)
+        self._alarm.set(self._wake_ms())
         self._intents.loaded(loaded.open_intents)
         self._start(loaded.open_intents, agent)
         return loaded
+
+    def _wake_ms(self) -> int:
+        """Return when what is saved leads on by itself."""
+        state = self._state
+        if state is None or state.agent is None:
+            return 0
+        agent = state.agent.agent
+        return wake_ms(agent, state.snapshot) if state.snapshot.definition_hash == agent.definition_hash else 0
 
     def _agent(self, snapshot: Snapshot, event: Event | None) -> ServedAgent | None:
         """Return the definition: the newest for a call that begins, for one that goes on the one it began with."""
@@ -341,9 +337,8 @@ class Conversation:
     def _start(self, intents: Iterable[Intent], agent: ServedAgent | None) -> None:
         if agent is None:
             return
-        call_id = self.line.call_id if self.line else ""
         for intent in intents:
-            self._intents.start(intent, agent.server, self._serves, call_id)
+            self._intents.start(intent, agent.server, self._serves, self.lines.call_id)
 
     def _serves(self, agent: str) -> bool:
         return self._ports.catalog.named(agent) is not None

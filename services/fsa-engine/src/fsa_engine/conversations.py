@@ -44,7 +44,7 @@ class Conversations:
     @property
     def live_calls(self) -> int:
         """Conversations whose call goes on."""
-        return sum(1 for conversation, _ in self._held.values() if conversation.line is not None)
+        return sum(1 for conversation, _ in self._held.values() if conversation.lines.live is not None)
 
     def submit(self, session_id: str, job: Job) -> None:
         """Give an event to its session's conversation."""
@@ -88,7 +88,7 @@ class Conversations:
 
     async def drained(self) -> None:
         """Return once no call goes on and nothing is being worked on."""
-        await self._until_none(lambda conversation: conversation.line is not None or conversation.busy)
+        await self._until_none(lambda conversation: conversation.lines.live is not None or conversation.busy)
 
     async def stop(self, seconds: float) -> None:
         """Save what was accepted, for at most `seconds`, then end."""
@@ -112,13 +112,13 @@ class Conversations:
     async def _run(self, conversation: Conversation) -> None:
         def idle_seconds() -> float:
             limits = self._limits
-            return limits.idle_seconds if conversation.line is None else limits.abandoned_seconds
+            return limits.idle_seconds if conversation.lines.live is None else limits.abandoned_seconds
 
         try:
             await conversation.run(idle_seconds)
         finally:
             if self._held.get(conversation.session_id, (None,))[0] is conversation:
                 del self._held[conversation.session_id]
-            for call_id in conversation.calls:
+            for call_id in conversation.lines.calls:
                 self._ports.post.forget(call_id)
             SESSIONS.set(len(self._held))
