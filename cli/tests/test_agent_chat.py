@@ -82,3 +82,27 @@ def test_a_clock_can_be_given(opusagent, shop: Path, rewrite: Callable[[str, str
     said = opusagent("agent", "chat", shop, "--script", text, "--at", "soon")
     assert said.code == 1
     assert "soon" in said.err
+
+
+def test_only_keys_are_heard_where_a_secret_is_asked_for(
+    opusagent, shop: Path, rewrite: Callable[[str, str], Path]
+) -> None:
+    rewrite("what: {type: text", "what: {type: digits, sensitive: true, max_length: 4")
+    text = script(shop, "I want to order something\nfour seven one one\n/key 4711\nyes\n")
+    data = shop / "data"
+    said = opusagent("agent", "chat", shop, "--script", text, "--data", data)
+    assert said.lines.count("    · only keys are heard here: /key and the digits") == 2
+    assert (shop / "orders.txt").read_text() == "4711\n"
+    session = said.lines[-1].split()[2]
+    audited = opusagent("audit", session, "--data", data)
+    assert audited.code == 0
+    assert "4711" not in audited.out
+    replayed = opusagent("replay", session, "--data", data, "--agents", shop)
+    assert (replayed.code, replayed.lines[0].split("  ")[1][:5]) == (0, "tiny:"), replayed.out
+
+
+def test_transfers_are_acted_out(opusagent, shop: Path, rewrite: Callable[[str, str], Path]) -> None:
+    rewrite("ordered: {kind: done, text: It is ordered.}", "ordered: {kind: handoff, target: 'tel:+15550911'}")
+    said = opusagent("agent", "chat", shop, "--script", script(shop, ORDER + "/busy\n"))
+    assert any(line.startswith("(transfers the call to tel:+15550911") for line in said.lines), said.out
+    assert said.lines[said.lines.index("> /busy") + 1] == "I'm sorry, my colleagues are all on the telephone."

@@ -139,3 +139,16 @@ def test_without_conversations_nothing_is_proved(opusagent, tiny: Path) -> None:
     said = opusagent("agent", "test", tiny)
     assert said.code == 1
     assert "no conversations" in said.out
+
+
+def test_tool_servers_are_compared(opusagent, shop: Path) -> None:
+    assert opusagent("agent", "check", "--tools", shop).code == 0
+    server = shop / "shop.py"
+    server.write_text(server.read_text().replace("def order(what", "def order(which"))
+    said = opusagent("agent", "check", "--tools", shop)
+    assert said.code == 1
+    assert f"{shop / 'agent.yaml'}:25:57: error: order.order: tool order takes no argument 'what'" in said.lines
+    server.unlink()
+    said = opusagent("agent", "check", "--tools", shop)
+    assert said.code == 1
+    assert f"{shop / 'agent.yaml'}:9:9: error: tool server shop" in said.out

@@ -23,7 +23,11 @@ from opusagent_cli.console import Terminal
 from opusagent_cli.options import UsageError
 
 SHOWABLE = ("rules", "scratchpad", "states")
-HELP = "Talk to it; /key 1 presses a key, /silence keeps silent, /quit hangs up."
+HELP = (
+    "Talk to it; /key 1 presses keys, /silence keeps silent, /quit hangs up. "
+    "After a transfer: /answered, /busy or /no_answer."
+)
+KEYS_ONLY = "    · only keys are heard here: /key and the digits"
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,9 @@ async def _converse(conversation: TextConversation, options: ChatOptions, termin
     async for line in _lines(options.script):
         if exchange.over or line == "/quit":
             break
+        if exchange.private and not line.startswith("/"):
+            terminal.say(KEYS_ONLY)
+            continue
         made = await _said(conversation, line)
         if made is None:
             terminal.say(HELP)
@@ -105,11 +112,14 @@ async def _said(conversation: TextConversation, line: str) -> Exchange | None:
         return await conversation.say(line)
     if command == "/silence":
         return await conversation.keep_silent()
+    if command in {"/answered", "/busy", "/no_answer"}:
+        return await conversation.transferred(command[1:])  # type: ignore[arg-type]
     if command == "/key" and rest.strip():
         made = [await conversation.press(digit) for digit in rest.strip() if not digit.isspace()]
         return Exchange(
             tuple(output for each in made for output in each.outputs),
             tuple(record for each in made for record in each.records),
+            private=made[-1].private,
         )
     return None
 
@@ -138,6 +148,8 @@ class _Printed:
                 self._terminal.say(said)
         if exchange.waiting:
             self._terminal.say("    · a tool is still at work")
+        if exchange.private:
+            self._terminal.say(KEYS_ONLY)
 
     def _inside(self, record: Mapping[str, Any]) -> list[tuple[str, str]]:
         lines: list[tuple[str, str]] = []

@@ -13,6 +13,7 @@ from fsa_engine.domain.loading.source import Source, read_source
 from opusagent_cli.agent.files import agent_files, conversation_files
 from opusagent_cli.agent.risks import risks, shared_numbers
 from opusagent_cli.console import Terminal
+from opusagent_cli.running import go
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,20 @@ def _problems(file: Path, good: list[tuple[Agent, Source]]) -> Iterator[Problem]
             yield from error.problems
 
 
-def check(paths: Sequence[Path], terminal: Terminal) -> bool:
+async def examine_tools(checked: Checked) -> None:
+    """Compare the definitions without errors with their tool servers, which are started for it."""
+    from opusagent_cli.agent.tooling import tool_findings
+
+    for agent, source in checked.good:
+        problems = await tool_findings(Path(source.file), agent, source)
+        checked.findings += [Finding("error", problem) for problem in problems]
+
+
+def check(paths: Sequence[Path], terminal: Terminal, *, tools: bool = False) -> bool:
     """Check and print; return whether there is no error."""
     checked = examine(paths)
+    if tools:
+        go(examine_tools(checked))
     for finding in checked.findings:
         if terminal.json:
             terminal.machine(json.dumps({"level": finding.level, **asdict(finding.problem)}, ensure_ascii=False))

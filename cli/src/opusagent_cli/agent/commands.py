@@ -20,11 +20,16 @@ OnePath = Annotated[Path, typer.Argument(help="An agent: its agent.yaml or its f
 
 
 @app.command()
-def check(paths: Paths, *, json: Json = False) -> None:
+def check(
+    paths: Paths,
+    *,
+    tools: Annotated[bool, typer.Option("--tools", help="Start the tool servers too: do they fit?")] = False,
+    json: Json = False,
+) -> None:
     """Find errors (exit code 1) and risky patterns, each with file, line, column and what to do."""
     from opusagent_cli.agent import checking
 
-    if not checking.check(paths, Terminal(json=json)):
+    if not checking.check(paths, Terminal(json=json), tools=tools):
         raise SystemExit(1)
 
 

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from opusagent_cli.options import UsageError
+
+if TYPE_CHECKING:
+    from fsa_engine.domain.definition import Agent
 
 AGENT_FILE = "agent.yaml"
 CONVERSATIONS = "conversations*.yaml"
@@ -41,6 +45,24 @@ def agent_file(path: Path) -> Path:
 def conversation_files(agent: Path) -> list[Path]:
     """Return the conversation tests of a definition."""
     return sorted(agent.parent.glob(CONVERSATIONS))
+
+
+def handed_over_to(file: Path, agent: "Agent") -> list[Path]:
+    """Return the definitions, in folders beside the agent's own, of those that it hands over to."""
+    states = (state for task in agent.tasks.values() for state in task.states.values())
+    names = {state.agent for state in states if state.kind == "handover"}
+    beside = sorted(file.absolute().parent.parent.glob(f"*/{AGENT_FILE}")) if names else []
+    return [other for other in beside if other != file.absolute() and _named(other) in names]
+
+
+def _named(file: Path) -> str:
+    """Return the name of an agent; none where its definition is broken."""
+    from fsa_engine.domain.loading import DefinitionError, load_agent
+
+    try:
+        return load_agent(file).agent
+    except DefinitionError:
+        return ""
 
 
 def _in(path: Path) -> list[Path]:

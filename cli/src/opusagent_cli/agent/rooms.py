@@ -3,7 +3,7 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.loading import load_agent
 from fsa_engine.settings import EngineSettings
 from opusagent.session.v1.session_pb2 import ROLE_RELAY, LeaseSlotRequest
-from opusagent_cli.agent.files import AGENT_FILE, CONVERSATIONS
+from opusagent_cli.agent.files import AGENT_FILE, CONVERSATIONS, handed_over_to
 from opusagent_cli.options import UsageError
 from session.bootstrap import build as build_session
 from session.settings import SessionSettings, StoreKind
@@ -52,9 +52,8 @@ async def room(file: Path, data: Path | None, clock: Clock = now_ms) -> AsyncIte
         await session.start()
         stack.push_async_callback(session.stop)
         client = direct(session.servicer)
-        engine = build_engine(
-            _engine_settings(agent, _folder(file, scratch), data or scratch), bus, client, clock=clock
-        )
+        folders = [folder_of(file, scratch), *(other.parent for other in handed_over_to(file, agent))]
+        engine = build_engine(_engine_settings(agent, folders, data or scratch), bus, client, clock=clock)
         stack.push_async_callback(engine.stop)
         await engine.start()
         await client.LeaseSlot(LeaseSlotRequest(role=ROLE_RELAY, holder="chat", capacity=1, ready=True))
@@ -70,8 +69,9 @@ def _session_settings(data: Path | None) -> SessionSettings:
     return SessionSettings(**values)
 
 
-def _engine_settings(agent: Agent, folder: Path, data: Path) -> EngineSettings:
-    values: dict[str, Any] = {"agents_path": str(folder), "default_agent": agent.agent, "data_dir": str(data)}
+def _engine_settings(agent: Agent, folders: Sequence[Path], data: Path) -> EngineSettings:
+    path = os.pathsep.join(map(str, folders))
+    values: dict[str, Any] = {"agents_path": path, "default_agent": agent.agent, "data_dir": str(data)}
     return EngineSettings(**values)
 
 
@@ -81,7 +81,7 @@ def _all_served(engine: EngineApp) -> None:
         raise UsageError("the agent cannot be served:\n" + "\n".join(f"  {problem}" for problem in problems))
 
 
-def _folder(file: Path, scratch: Path) -> Path:
+def folder_of(file: Path, scratch: Path) -> Path:
     """Return a folder in which the definition is named as the engine expects it, beside all that is beside it."""
     if file.name == AGENT_FILE:
         return file.parent

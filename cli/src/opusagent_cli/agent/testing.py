@@ -7,7 +7,7 @@ from typing import Any
 from fsa_engine.domain.conversation import Played, load_scripts, run
 from fsa_engine.domain.loading import DefinitionError, load_agent
 from opusagent_cli.agent.coverage import Coverage, coverage
-from opusagent_cli.agent.files import agent_files, conversation_files
+from opusagent_cli.agent.files import agent_files, conversation_files, handed_over_to
 from opusagent_cli.console import Terminal
 
 MOST_NAMED = 20
@@ -26,7 +26,8 @@ def _test(file: Path, terminal: Terminal) -> bool:
         scripts = [script for found in conversation_files(file) for script in load_scripts(found)]
     except DefinitionError as error:
         return _broken(error, terminal)
-    played = [run(agent, script) for script in scripts]
+    others = [load_agent(other) for other in handed_over_to(file, agent)]
+    played = [run(agent, script, others=others) for script in scripts]
     covered = coverage(agent, played)
     passed = bool(played) and not any(each.failures for each in played)
     if terminal.json:

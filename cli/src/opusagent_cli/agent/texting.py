@@ -4,11 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from chassis.bus import CALL_EVENTS
 from chassis.ids import new_id
-from fsa_engine.domain.events import CallClosed, Event, KeyPressed, NoInput, Opened, Utterance
+from fsa_engine.domain.events import CallClosed, Event, KeyPressed, NoInput, Opened, TransferReturned, Utterance
+from fsa_engine.domain.secrecy import is_private
+from fsa_engine.domain.snapshot import Snapshot
 from opusagent.call.v1.call_pb2 import CHANNEL_TEXT, DIRECTION_INBOUND, END_REASON_CALLER_HUNG_UP, CallInfo
 from opusagent.events.v1.events_pb2 import CallEnded, CallEvent, CallStarted, FsaStepped
 from opusagent.fsa.v1.fsa_pb2 import Output
@@ -23,11 +25,15 @@ PATIENCE_SECONDS = 150.0
 
 @dataclass(frozen=True)
 class Exchange:
-    """What an event led to: outputs in order, and the audit records of the steps."""
+    """What an event led to: outputs in order, and the audit records of the steps.
+
+    `waiting`: a tool is still at work. `private`: on the telephone only keys would be heard now, and not the caller.
+    """
 
     outputs: tuple[Output, ...]
     records: tuple[Mapping[str, Any], ...]
     waiting: bool = False
+    private: bool = False
 
     @property
     def over(self) -> bool:
@@ -86,6 +92,10 @@ class TextConversation:
         """Say nothing for as long as the agent waits."""
         return await self._happen(NoInput(**self._head()))
 
+    async def transferred(self, outcome: Literal["answered", "busy", "no_answer"]) -> Exchange:
+        """Say what became of a transfer to a human."""
+        return await self._happen(TransferReturned(**self._head(), outcome=outcome))
+
     async def close(self) -> None:
         """Hang up."""
         await self._happen(CallClosed(**self._head(), reason="caller_hung_up"))
@@ -112,7 +122,12 @@ class TextConversation:
         delivered = api.MarkDeliveredRequest(session_id=self.session_id, output_ids=sorted(self._seen))
         await self.room.session.MarkDelivered(delivered)
         records = [record async for record in self._records(loaded.audit_index)]
-        return Exchange(outputs, tuple(records), waiting=late)
+        return Exchange(outputs, tuple(records), waiting=late, private=self._private(loaded))
+
+    def _private(self, loaded: api.LoadTaskResponse) -> bool:
+        snapshot = Snapshot.from_bytes(loaded.snapshot)
+        served = self.room.engine.catalog.find(snapshot.definition_hash, snapshot.call.callee)
+        return served is not None and is_private(served.agent, snapshot)
 
     async def _records(self, until: int) -> AsyncIterator[Mapping[str, Any]]:
         """Yield the audit records up to a number that are new here; they reach the log soon after they are saved."""

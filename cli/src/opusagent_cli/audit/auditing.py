@@ -14,7 +14,7 @@ async def audit(session_id: str, session: str, data: Path | None, terminal: Term
     """Print a session's steps and verify their chain; return whether it holds. Raises UsageError."""
     async with opened(session, data) as log:
         steps = await log.steps(session_id)
-        head = await log.head(session_id)
+        head = (await log.heads([session_id])).get(session_id)
     if not steps and (head is None or not head.index):
         raise UsageError(f"the log holds no step of a session {session_id!r}")
     breaks = verify(steps, head)

@@ -1,7 +1,8 @@
-"""Which definition a session's decisions are replayed on."""
+"""Which definitions a session's decisions are replayed on."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,47 +13,56 @@ from opusagent_cli.options import UsageError
 
 
 @dataclass(frozen=True)
+class Cast:
+    """Definitions by the hash that records name; `notes` say where it is not the very same one."""
+
+    agents: Mapping[str, Agent]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Shelf:
-    """Definitions by hash and by name. `broken`: why others are not among them."""
+    """Definitions at hand. `tried`: takes the place of every version of the same agent."""
 
     agents: tuple[Agent, ...] = ()
-    broken: tuple[str, ...] = field(default=())
+    tried: Agent | None = None
 
-    def own(self, records: Sequence[Mapping[str, Any]]) -> tuple[Agent, str]:
-        """Return the definition that records were made with, and a note where only a later version is there.
+    def cast(self, records: Sequence[Mapping[str, Any]]) -> Cast:
+        """Choose a definition for each that records were made with: the same, or else another of the same agent."""
+        found: dict[str, Agent] = {}
+        notes: list[str] = []
+        for wanted, name in dict.fromkeys((str(each.get("definition")), str(each.get("agent"))) for each in records):
+            agent = self._find(wanted, name)
+            if agent is None:
+                notes.append(f"there is no definition of the agent {name!r} here")
+                continue
+            found[wanted] = agent
+            if agent.definition_hash != wanted and agent is not self.tried:
+                version = f"version {wanted[:12]} of {name}"
+                notes.append(f"decided with {version}, which is not here; replayed with {agent.definition_hash[:12]}")
+        return Cast(found, tuple(notes))
 
-        Raises:
-            UsageError: there is none of that agent.
-        """
-        first = records[0]
-        for agent in self.agents:
-            if agent.definition_hash == first.get("definition"):
-                return agent, ""
-        named = next((agent for agent in self.agents if agent.agent == first.get("agent")), None)
-        if named is None:
-            name = first.get("agent")
-            raise UsageError(f"there is no definition of the agent {name!r}: name its folder with --agents")
-        then, now = str(first.get("definition"))[:12], named.definition_hash[:12]
-        return named, f"decided with version {then} of {named.agent}, which is not here; replayed with {now}"
-
-
-def shelf(paths: Sequence[Path]) -> Shelf:
-    """Load every definition under some paths; those that are broken are left out."""
-    agents, broken = [], []
-    for file in agent_files(paths):
-        try:
-            agents.append(load_agent(file))
-        except DefinitionError as error:
-            broken.append(str(error))
-    return Shelf(tuple(agents), tuple(broken))
+    def _find(self, wanted: str, name: str) -> Agent | None:
+        if self.tried is not None and self.tried.agent == name:
+            return self.tried
+        named = [agent for agent in self.agents if agent.agent == name]
+        return next((agent for agent in named if agent.definition_hash == wanted), next(iter(named), None))
 
 
-def chosen(path: Path) -> Agent:
-    """Load the definition that decisions shall be tried with.
+def shelf(paths: Sequence[Path], tried: Path | None) -> Shelf:
+    """Load every definition under some paths, but those that are broken, and the one to be tried.
 
     Raises:
-        UsageError: it is broken, or not there.
+        UsageError: the one to be tried is broken, or not there.
     """
+    agents = []
+    for file in agent_files(paths):
+        with contextlib.suppress(DefinitionError):
+            agents.append(load_agent(file))
+    return Shelf(tuple(agents), _load(tried) if tried else None)
+
+
+def _load(path: Path) -> Agent:
     try:
         return load_agent(agent_file(path))
     except DefinitionError as error:

@@ -3,7 +3,7 @@
 import contextlib
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -38,10 +38,11 @@ class LoggedStep:
 
 @dataclass(frozen=True)
 class Head:
-    """Where session says a chain must end."""
+    """Where session says a chain must end. `key`: of what is sealed in it; empty where it was deleted."""
 
     index: int
     hash: str
+    key: bytes = b""
 
 
 class Log(Protocol):
@@ -50,8 +51,8 @@ class Log(Protocol):
     async def steps(self, session_id: str = "") -> list[LoggedStep]:
         """Return the steps of a session, or of all, in the order of the log. Raises UsageError."""
 
-    async def head(self, session_id: str) -> Head | None:
-        """Return where a session's chain must end; None where nobody knows any more. Raises UsageError."""
+    async def heads(self, session_ids: Sequence[str]) -> dict[str, Head]:
+        """Return where the chains of sessions must end, of those that session still knows. Raises UsageError."""
 
 
 @contextlib.asynccontextmanager
@@ -80,7 +81,7 @@ class FileLog:
             raise UsageError(str(error)) from error
         return _steps(_event(record.value) for record in records)
 
-    async def head(self, session_id: str) -> Head | None:
+    async def heads(self, session_ids: Sequence[str]) -> dict[str, Head]:
         """Ask session's own code, on a copy of its file."""
         from session.adapters.sqlite import SqliteStore
         from session.books import Books
@@ -88,14 +89,15 @@ class FileLog:
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / SESSION_FILE
             if not _copied(self._data / SESSION_FILE, copy):
-                return None
+                return {}
             store = SqliteStore(copy)
             await store.start()
             try:
-                record = await Books(store).session(session_id)
+                records = [await Books(store).session(session_id) for session_id in session_ids]
             finally:
                 await store.stop()
-        return Head(record.audit_index, record.audit_hash) if record else None
+        known = [record for record in records if record is not None]
+        return {one.session_id: Head(one.audit_index, one.audit_hash, one.session_key) for one in known}
 
 
 class RemoteLog:
@@ -113,15 +115,18 @@ class RemoteLog:
         except RpcError as error:
             raise self._failed(error) from error
 
-    async def head(self, session_id: str) -> Head | None:
-        """Ask for it."""
-        try:
-            loaded = await self._client.LoadTask(api.LoadTaskRequest(session_id=session_id))
-        except RpcError as error:
-            if error.code is StatusCode.NOT_FOUND:
-                return None
-            raise self._failed(error) from error
-        return Head(loaded.audit_index, loaded.audit_hash)
+    async def heads(self, session_ids: Sequence[str]) -> dict[str, Head]:
+        """Ask for each."""
+        found = {}
+        for session_id in session_ids:
+            try:
+                loaded = await self._client.LoadTask(api.LoadTaskRequest(session_id=session_id))
+            except RpcError as error:
+                if error.code is not StatusCode.NOT_FOUND:
+                    raise self._failed(error) from error
+            else:
+                found[session_id] = Head(loaded.audit_index, loaded.audit_hash, loaded.session_key)
+        return found
 
     def _failed(self, error: RpcError) -> UsageError:
         advice = "start it, or read a data folder with --data" if error.retriable else error.message

@@ -9,11 +9,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from chassis.sealing import SealError, unseal_text
 from fsa_engine.domain.replay import Difference
+from fsa_engine.domain.replay import replay as decided_again
+from fsa_engine.domain.snapshot import Unseal
 from opusagent_cli.audit.comparing import changes
-from opusagent_cli.audit.definitions import Shelf, chosen, shelf
+from opusagent_cli.audit.definitions import Shelf, shelf
 from opusagent_cli.audit.log import LoggedStep, opened
-from opusagent_cli.audit.rerun import rerun
 from opusagent_cli.audit.telling import record_of
 from opusagent_cli.console import Terminal
 from opusagent_cli.options import UsageError
@@ -53,18 +55,20 @@ async def replay(options: ReplayOptions, terminal: Terminal) -> bool:
     since_ms = age_ms(options.since) if options.since else None
     async with opened(options.session, options.data) as log:
         steps = await log.steps(options.session_id)
-    sessions = [each for each in _by_session(steps) if since_ms is None or each[-1].at_ms >= since_ms]
+        sessions = [each for each in _by_session(steps) if since_ms is None or each[-1].at_ms >= since_ms]
+        heads = await log.heads([each[0].session_id for each in sessions])
     if not sessions:
         what = f"of a session {options.session_id!r}" if options.session_id else "of that time"
         raise UsageError(f"the log holds no step {what}")
-    tried = chosen(options.with_) if options.with_ else None
-    known = Shelf((tried,)) if tried else shelf(options.agents)
-    outcomes = [_outcome(each, known, changed=tried is not None) for each in sessions]
+    known = shelf(options.agents, options.with_)
+    keys = {session_id: head.key for session_id, head in heads.items()}
+    outcomes = [_outcome(each, known, keys.get(each[0].session_id, b"")) for each in sessions]
     shown = [each for each in outcomes if each is not None]
+    changed = known.tried is not None
     for outcome in shown:
-        _tell(outcome, terminal, changed=tried is not None)
+        _tell(outcome, terminal, changed=changed)
     if not options.session_id:
-        _sum(shown, terminal, changed=tried is not None)
+        _sum(shown, terminal, changed=changed)
     return not any(each.differences or each.problem for each in shown)
 
 
@@ -87,23 +91,34 @@ def _by_session(steps: Sequence[LoggedStep]) -> list[list[LoggedStep]]:
     return [list(group) for _, group in groupby(ordered, key=lambda step: step.session_id)]
 
 
-def _outcome(steps: Sequence[LoggedStep], known: Shelf, *, changed: bool) -> Outcome | None:
-    """Replay one session; None for another agent's, where one definition is tried."""
+def _outcome(steps: Sequence[LoggedStep], known: Shelf, key: bytes) -> Outcome | None:
+    """Replay one session; None for one without the agent of which another definition is tried."""
     session_id, records = steps[0].session_id, [record_of(step) for step in steps]
     name = str(records[0].get("agent", ""))
     if steps[0].index != 1 or not all(records):
         return Outcome(session_id, name, problem="its steps are not all on the log, or cannot be read")
-    if changed and known.agents[0].agent != name:
+    if known.tried is not None and known.tried.agent not in {record.get("agent") for record in records}:
         return None
+    cast = known.cast(records)
+    if not cast.agents:
+        return Outcome(session_id, name, problem=f"{'; '.join(cast.notes)}: name its folder with --agents")
     try:
-        agent, note = (known.agents[0], "") if changed else known.own(records)
-    except UsageError as error:
-        return Outcome(session_id, name, problem=str(error))
-    try:
-        made = rerun(records, agent)
+        made = decided_again(records, cast.agents, _opener(session_id, key))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         return Outcome(session_id, name, problem=f"its records are of another form ({type(error).__name__}: {error})")
-    return Outcome(session_id, name, made.steps, made.differences, (*filter(None, [note]), *made.notes))
+    return Outcome(session_id, name, made.steps, made.differences, (*cast.notes, *made.notes))
+
+
+def _opener(session_id: str, key: bytes) -> Unseal:
+    """Return what opens a session's sealed texts; it gives None for those that do not open."""
+
+    def unseal(sealed: str) -> str | None:
+        try:
+            return unseal_text(key, session_id, sealed)
+        except (SealError, ValueError):
+            return None
+
+    return unseal
 
 
 def _tell(outcome: Outcome, terminal: Terminal, *, changed: bool) -> None:
