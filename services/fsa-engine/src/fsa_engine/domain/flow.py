@@ -30,7 +30,7 @@ from fsa_engine.domain.saying import said
 from fsa_engine.domain.slotting import fill_slots, give_slot
 from fsa_engine.domain.snapshot import Source, TaskInstance, Transfer
 from fsa_engine.domain.template import fill, mentioned
-from fsa_engine.domain.turn import Turn
+from fsa_engine.domain.turn import MASK, Turn
 from fsa_engine.domain.understanding.spoken import spoken
 
 YES_NO = ("yes", "no")
@@ -149,6 +149,8 @@ def _verification(turn: Turn, task: TaskInstance, name: str) -> str:
 
 def say_slot(turn: Turn, task: TaskInstance, name: str) -> str:
     """Say a slot's value back."""
+    if task.slots[name].value == MASK:
+        return MASK
     return said(name, turn.definition(task).slots[name], task.slots[name].value, turn.now)
 
 

@@ -32,7 +32,7 @@ from fsa_engine.domain.slotting import checked
 from fsa_engine.domain.snapshot import CallFacts, SlotValue, TaskInstance
 from fsa_engine.domain.timing import time_is_up
 from fsa_engine.domain.tools import reasoning_returned, tool_returned
-from fsa_engine.domain.turn import Illegal, Turn
+from fsa_engine.domain.turn import MASK, Illegal, Turn
 
 REMEMBERED_WORDS = 5
 """The caller's last utterances that a reasoning model may see."""
@@ -99,7 +99,8 @@ def adopt(turn: Turn) -> None:
 def _fitted(turn: Turn, task: TaskInstance, name: str, value: SlotValue) -> SlotValue | None:
     """Return a slot's value if the definition still has such a slot, and of its type."""
     slot = turn.agent.tasks[task.task].slots.get(name)
-    if slot is None or checked(value.value, slot.type, slot.of) is None:
+    replayed = turn.recorded is not None and value.value == MASK
+    if slot is None or (checked(value.value, slot.type, slot.of) is None and not replayed):
         return None
     return replace(value, sensitive=slot.sensitive)
 

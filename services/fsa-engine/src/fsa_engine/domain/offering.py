@@ -1,11 +1,13 @@
-"""What a conversing model is offered: only the tools that mean something now."""
+"""What a conversing model is offered: only the tools that mean something now, with only the values it may propose."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.snapshot import Snapshot
+from fsa_engine.domain.definition import Act, Agent, Collect, Confirm, Slot, Task
+from fsa_engine.domain.reasoning import value_schema
+from fsa_engine.domain.secrecy import is_private
+from fsa_engine.domain.snapshot import Snapshot, TaskInstance
 
 
 @dataclass(frozen=True)
@@ -19,4 +21,75 @@ class ToolDecl:
 
 def tools_for(agent: Agent, snapshot: Snapshot) -> list[ToolDecl]:
     """Return what the model may call in this state of the conversation."""
-    raise NotImplementedError
+    if snapshot.phase in {"closing", "closed"} or snapshot.transfer is not None or is_private(agent, snapshot):
+        return []
+    found = []
+    if snapshot.phase in {"greeting", "open", "offering_more", "resuming"} and not snapshot.aside:
+        found += _start(agent, snapshot)
+    task = snapshot.focused
+    if task is not None and snapshot.phase == "open" and task.task in agent.tasks:
+        found += _answer(agent, task, snapshot)
+    open_roots = [root for root in snapshot.roots if not _writing(agent, snapshot, root)]
+    if open_roots and snapshot.phase == "open":
+        ids = [root.task_id for root in open_roots]
+        about = "; ".join(f"{root.task_id} is {root.task}" for root in open_roots)
+        found.append(ToolDecl("cancel_task", f"Give up a task that the caller does not want any more ({about}).", _of({
+            "task_id": {"enum": ids},
+        }, ["task_id"])))  # fmt: skip
+    return found
+
+
+def _start(agent: Agent, snapshot: Snapshot) -> list[ToolDecl]:
+    """Offer the tasks that are not open yet, with what may be proposed for each."""
+    taken = {root.task for root in snapshot.roots}
+    tasks = {name: task for name, task in agent.tasks.items() if not task.internal and name not in taken}
+    if not tasks:
+        return []
+    arguments: dict[str, Any] = {}
+    for task in tasks.values():
+        for name, slot in task.slots.items():
+            if may_be_proposed(slot):
+                arguments.setdefault(name, value_schema(slot))
+    about = "; ".join(f"{name}: {task.description.strip()}" for name, task in tasks.items())
+    properties = {"task": {"enum": list(tasks)}, "arguments": _of(arguments, [])}
+    return [ToolDecl("start_task", f"Start a task that the caller wants. {about}", _of(properties, ["task"]))]
+
+
+def may_be_proposed(slot: Slot) -> bool:
+    """Tell whether a model may ever propose a slot's value."""
+    return slot.from_ == "caller" and not slot.sensitive and not slot.by_keys
+
+
+def _answer(agent: Agent, task: TaskInstance, snapshot: Snapshot) -> list[ToolDecl]:
+    definition = agent.tasks[task.task]
+    state = definition.states.get(task.state)
+    if not isinstance(state, Collect | Confirm) or not task.asked:
+        return []
+    slots = _proposable(definition, state)
+    asked = "a confirmation" if isinstance(state, Confirm) or task.verifying else state.slot
+    about = f"Pass on the caller's answer to the question about {asked}; the caller's own words count, not yours."
+    properties = {"task_id": {"enum": [task.task_id]}, "answer": _of(slots, [])}
+    return [ToolDecl("answer_task", about, _of(properties, ["task_id"]))]
+
+
+def _proposable(definition: Task, state: Collect | Confirm) -> dict[str, Any]:
+    found = {}
+    for name, slot in definition.slots.items():
+        allowed = state.proposals is None or name in state.proposals
+        changeable = state.may_change is None or name in state.may_change
+        if allowed and changeable and may_be_proposed(slot):
+            found[name] = value_schema(slot)
+    return found
+
+
+def _writing(agent: Agent, snapshot: Snapshot, root: TaskInstance) -> bool:
+    """Tell whether a tool that cannot be taken back is at work for a task."""
+    leaf = snapshot.leaf_of(root)
+    definition = agent.tasks.get(leaf.task)
+    state = definition.states.get(leaf.state) if definition else None
+    return isinstance(state, Act) and bool(leaf.waiting or leaf.held) and agent.tools[state.tool].write
+
+
+def _of(properties: Mapping[str, Any], required: list[str]) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object", "properties": dict(properties), "additionalProperties": False}
+    return {**schema, "required": required} if required else schema

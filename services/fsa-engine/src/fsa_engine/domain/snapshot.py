@@ -203,7 +203,17 @@ class Snapshot:
         try:
             raw = orjson.loads(data)
             _unseal(raw, unseal or _none)
+            if raw.pop("format") != FORMAT:
+                raise SnapshotError("written by another version of the engine")
             return _decode(raw)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise SnapshotError(f"not a readable snapshot: {error}") from error
+
+    @staticmethod
+    def from_plain(raw: Mapping[str, Any]) -> "Snapshot":
+        """Make a snapshot of plain JSON, as `asdict_frozen` gives it. Raises SnapshotError."""
+        try:
+            return _decode(orjson.loads(orjson.dumps(raw)))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise SnapshotError(f"not a readable snapshot: {error}") from error
 
@@ -275,8 +285,6 @@ def _unseal(raw: dict[str, Any], unseal: Unseal) -> None:
 
 
 def _decode(raw: dict[str, Any]) -> Snapshot:
-    if raw.pop("format") != FORMAT:
-        raise SnapshotError("written by another version of the engine")
     if raw["phase"] not in get_args(Phase):
         raise SnapshotError("unknown phase")
     pending = raw.pop("pending")

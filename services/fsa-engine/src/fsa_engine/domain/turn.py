@@ -106,6 +106,8 @@ class Turn:
         def speak(name: str, preposition: str) -> str | None:
             if name not in slots or values.get(name) in (None, []):
                 return None
+            if values[name] == MASK:
+                return MASK
             return said(name, slots[name], values[name], self.now, preposition)
 
         return fill(template, speak)
