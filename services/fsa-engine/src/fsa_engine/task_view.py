@@ -62,6 +62,8 @@ def view(session: str, loaded: LoadTaskResponse, snapshot: Snapshot) -> TaskView
         made.state = "cancelled" if made.reason == "cancelled" else "failed"
     elif made.result:
         made.state = "done"
+    if made.final:
+        made.said = texts([one for one in outputs if one.WhichOneof("body") != "ask"])
     return made
 
 
