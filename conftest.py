@@ -1,5 +1,14 @@
 """Settings of every test run."""
 
+import os
+
+from hypothesis import settings
+
 # The folder `simulator/` would otherwise be taken for the package of that name: pytest names test modules by their path
 # from here, and makes a namespace of the first part unless it is imported already.
 import simulator  # noqa: F401
+
+# The same examples every time, so that a failure is one that anybody can repeat; HYPOTHESIS_PROFILE=explore looks further.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))

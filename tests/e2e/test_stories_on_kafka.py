@@ -7,7 +7,7 @@ import pytest
 from opusagent_cli.demo import free_port
 from opusagent_cli.options import UpOptions
 
-pytestmark = [pytest.mark.story, pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(400)]
 
 
 @pytest.fixture
