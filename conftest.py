@@ -8,7 +8,7 @@ from hypothesis import settings
 # from here, and makes a namespace of the first part unless it is imported already.
 import simulator  # noqa: F401
 
-# The same examples every time, so that a failure is one that anybody can repeat; HYPOTHESIS_PROFILE=explore looks further.
+# The same examples every time, so that anybody can repeat a failure; HYPOTHESIS_PROFILE=explore looks further.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))

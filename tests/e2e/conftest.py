@@ -1,7 +1,7 @@
 """Whole systems under real audio at real pace: all stories of one protocol play at once against one system.
 
-A recogniser mishears now and then, the more so where many calls share two cores: a story that did not come true is played
-once more, by itself, and its first timeline is printed.
+A recogniser mishears now and then, the more so where many calls share two cores: a story that did not come true is
+played once more, by itself, and its first timeline is printed.
 """
 
 import asyncio
