@@ -1,10 +1,6 @@
 """Twilio's webhooks, checked with Twilio's own validator and REST client."""
 
 import asyncio
-import json
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Event, Thread
 from xml.etree import ElementTree
 
 import httpx
@@ -288,48 +284,6 @@ def test_secrets_outside_development():
         GatewaySettings(twilio_auth_token=TOKEN)
     with pytest.raises(ValidationError, match="TWILIO_AUTH_TOKEN or AUDIOCODES_TOKENS"):
         GatewaySettings(environment="production")
-
-
-@dataclass
-class StandIn:
-    """Twilio's REST, as far as a leg goes: `status` empty means that there is no such leg."""
-
-    status: str = "in-progress"
-    url: str = ""
-    asked: list[tuple[str, str, str]] = field(default_factory=list)
-    posted: Event = field(default_factory=Event)
-
-
-@pytest.fixture
-def rest():
-    stand_in = StandIn()
-
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
-            stand_in.asked.append((self.command, self.path, body))
-            answer = json.dumps({"sid": "CA1", "status": stand_in.status}).encode()
-            self.send_response(200 if stand_in.status else 404)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-            if self.command == "POST":
-                stand_in.posted.set()
-
-        do_GET = do_POST = _answer
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    stand_in.url = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield stand_in
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 async def test_rest_tells_how_a_leg_is(rest):

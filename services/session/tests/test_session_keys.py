@@ -98,6 +98,15 @@ async def test_a_transfer_is_known_to_every_gateway_until_the_leg_is_back(stored
     assert not (await attach(client)).HasField("transfer")
 
 
+async def test_a_transfer_that_came_to_nothing_is_forgotten(world):
+    app = await world.live()
+    client = direct(app.servicer)
+    opened = await world.open(app, "CA1")
+    await client.NoteTransfer(note(opened))
+    await client.NoteTransfer(note(opened, api.PendingTransfer()))
+    assert not (await found(client)).HasField("transfer")
+
+
 async def test_a_call_that_has_ended_keeps_no_transfer(stored_world):
     app = await stored_world.live()
     client = direct(app.servicer)

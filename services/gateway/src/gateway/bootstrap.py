@@ -113,7 +113,13 @@ class GatewayApp(Service):
 def build(settings: GatewaySettings, bus: Bus, session: "SessionServiceAsyncStub", clock: Clock = now_ms) -> GatewayApp:
     """Wire a gateway. The bus must have been started before `start`."""
     facts = FactLog(bus, GatewayApp.name, clock)
-    waits = Waits(settings.status_wait, settings.reconnect_grace, settings.leave_wait)
+    waits = Waits(
+        settings.status_wait,
+        settings.reconnect_grace,
+        settings.leave_wait,
+        settings.transfer_wait,
+        settings.transfer_ring,
+    )
     switchboard = Switchboard(bus, session, facts, clock, waits=waits, max_calls=settings.max_calls)
     lease = SlotLease(session, Role.ROLE_GATEWAY, settings.holder, lambda: len(switchboard), settings.max_calls)
     app = GatewayApp(settings, bus, switchboard, facts, lease)

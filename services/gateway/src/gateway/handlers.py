@@ -10,9 +10,11 @@ from chassis.bus import Headers
 from chassis.heads import Gate
 from chassis.logging import get_logger
 from gateway import metrics
+from gateway.domain.transfer import is_target
 from gateway.live_call import LiveCall
 from gateway.switchboard import Switchboard
-from opusagent.media.v1.inbox_pb2 import GatewayInbox, GatewayItem
+from opusagent.call.v1.call_pb2 import END_REASON_TRANSFERRED, TransferCall
+from opusagent.media.v1.inbox_pb2 import SENDER_ENGINE, GatewayInbox, GatewayItem
 
 SERVICE = "gateway"
 
@@ -73,7 +75,24 @@ def _transcript(call: LiveCall, item: GatewayItem) -> None:
 
 
 def _hang_up(call: LiveCall, item: GatewayItem) -> None:
-    call.hang_up(item.hang_up.reason, item.hang_up.detail)
+    """A relay of an earlier version names the human to be called as the detail of a hang-up."""
+    reason, detail = item.hang_up.reason, item.hang_up.detail
+    if reason == END_REASON_TRANSFERRED and is_target(detail):
+        call.transfers.ask(TransferCall(target=detail))
+    else:
+        call.hang_up(reason, detail)
+
+
+def _transfer(call: LiveCall, item: GatewayItem) -> None:
+    call.transfers.ask(item.transfer)
+
+
+def _privacy(call: LiveCall, item: GatewayItem) -> None:
+    """Who hears the caller is the engine's to say."""
+    if item.head.sender == SENDER_ENGINE:
+        call.privacy(item.privacy.on)
+    else:
+        _log.warning("somebody else than the engine speaks of privacy", call_id=item.head.call_id)
 
 
 def _heard_through(call: LiveCall, item: GatewayItem) -> None:
@@ -86,5 +105,7 @@ HANDLERS: dict[str, Handler] = {
     "speech": _speech,
     "transcript": _transcript,
     "hang_up": _hang_up,
+    "transfer": _transfer,
+    "privacy": _privacy,
     "heard_through": _heard_through,
 }

@@ -5,15 +5,18 @@ comes in as `Surroundings`.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from chassis.logging import get_logger
 from gateway import metrics
 from gateway.domain.call import CallState, LegEvent, Phase, Step, Wait
+from gateway.domain.privacy import Veil
 from gateway.domain.recent import RecentAudio
 from gateway.playing import Player
 from gateway.ports import Leg, LegStatus, channel_name
 from gateway.posting import Poster
 from gateway.surroundings import Surroundings
+from gateway.transferring import Transfers
 from opusagent.call.v1.call_pb2 import EndReason, Route
 from opusagent.events.v1.events_pb2 import CallEnded, CallReattached, SocketLost
 from opusagent.media.v1.inbox_pb2 import SPEECH_PHASE_UNSPECIFIED, SpeechPhase
@@ -24,7 +27,17 @@ _log = get_logger(__name__)
 class LiveCall:
     """A call that this gateway has. Callbacks of its leg and of the inbox come in here, on the event loop."""
 
-    def __init__(self, around: Surroundings, poster: Poster, leg: Leg, provider_call_id: str, media_ms: int) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        poster: Poster,
+        leg: Leg,
+        provider_call_id: str,
+        media_ms: int,
+        *,
+        private: bool = False,
+    ) -> None:
+        """`media_ms`: caller media that went before this socket; `private`: see `privacy`."""
         self._around = around
         self._poster = poster
         self.info = poster.call
@@ -36,6 +49,8 @@ class LiveCall:
         self._base_ms = media_ms
         self._received = 0
         self.recent = RecentAudio(self._bytes_per_ms)
+        self._veil = Veil(leg.format, private)
+        self.transfers = Transfers(self, around, poster, provider_call_id)
         self._timer: asyncio.TimerHandle | None = None
         self._hanging_up = False
         self._unheard_item = ""
@@ -62,6 +77,11 @@ class LiveCall:
         return self._hanging_up
 
     @property
+    def leg(self) -> Leg | None:
+        """The socket that serves the call now."""
+        return self._leg
+
+    @property
     def waiting_ms(self) -> int:
         """Agent audio not yet sent to telephony."""
         return self._player.waiting_ms if self._player is not None else 0
@@ -78,13 +98,17 @@ class LiveCall:
             return
         media_ms = self._base_ms + self._received // self._bytes_per_ms
         self._received += len(audio)
+        if self.transfers.away:
+            return
+        if self._veil.on:
+            audio = self._veil.cover(audio)
         self.recent.append(media_ms, audio)
         self._poster.caller_audio(media_ms, audio)
 
     def key(self, leg: Leg, digit: str) -> None:
         """Take a key press."""
-        if leg is self._leg:
-            self._poster.key(digit, self.media_ms)
+        if leg is self._leg and not self.transfers.away:
+            self._poster.key(digit, self.media_ms, private=self._veil.on)
 
     def mark_echoed(self, leg: Leg, name: str) -> None:
         """Take the echo of a mark."""
@@ -99,7 +123,7 @@ class LiveCall:
     def stream_stopped(self, leg: Leg) -> None:
         """Telephony ended the stream."""
         if leg is self._leg:
-            self._step(LegEvent.STREAM_STOPPED, "stream stopped")
+            self.step(LegEvent.STREAM_STOPPED, "stream stopped")
 
     def socket_closed(self, leg: Leg, detail: str) -> None:
         """The leg's socket is gone."""
@@ -110,14 +134,20 @@ class LiveCall:
         if self.phase is Phase.LIVE:
             metrics.SOCKETS_LOST.labels(channel_name(self.info.channel)).inc()
             self._record(None, socket_lost=SocketLost(detail=detail[:200]))
-        self._step(LegEvent.SOCKET_LOST, detail)
+        self.step(LegEvent.SOCKET_LOST, detail)
 
     def leg_ended(self, detail: str, failed: bool = False) -> None:
         """Telephony says that the leg has ended."""
-        self._step(LegEvent.LEG_FAILED if failed else LegEvent.LEG_ENDED, detail)
+        if self.phase is Phase.TRANSFERRING and not failed:
+            self.transfers.leg_ended(detail)
+        else:
+            self.step(LegEvent.LEG_FAILED if failed else LegEvent.LEG_ENDED, detail)
 
-    def attach(self, leg: Leg, route: Route) -> None:
-        """The leg has come back on a new socket; session has raised the generation."""
+    def attach(self, leg: Leg, route: Route, *, private: bool = False) -> None:
+        """The leg has come back on a new socket; session has raised the generation.
+
+        `private`: what session says of it; the caller stays private where either of us thinks that he is.
+        """
         old, self._leg = self._leg, leg
         if old is not None:
             old.close(1000, "the call has another socket")
@@ -126,11 +156,13 @@ class LiveCall:
         elapsed_ms = self._around.clock() - self.info.started_at_ms
         self._base_ms = max(self.media_ms, elapsed_ms)
         self._received = 0
+        self._veil.on = self._veil.on or private
         self._poster.reroute(route)
         metrics.REATTACHED.labels(channel_name(self.info.channel)).inc()
         self._record(None, call_reattached=CallReattached(gateway_generation=route.gateway_generation))
-        self._step(LegEvent.ATTACHED, "reattached")
+        self.step(LegEvent.ATTACHED, "reattached")
         self._poster.opened(True, self._base_ms)
+        self.transfers.back(leg)
         if self._hanging_up:
             asyncio.get_running_loop().call_soon(self._hang_up_now, "")
 
@@ -138,7 +170,7 @@ class LiveCall:
 
     def play(self, item_id: str, audio: bytes, last: bool) -> None:
         """Play agent audio; without a socket it is reported as flushed, for nobody hears it."""
-        if self._player is not None and not self._hanging_up:
+        if self._player is not None and not self._hanging_up and not self.transfers.away:
             self._player.play(item_id, audio, last)
         elif item_id != self._unheard_item:
             self._unheard_item = item_id
@@ -159,6 +191,17 @@ class LiveCall:
         if self._leg is not None:
             self._leg.transcript(text, final, confidence, self._sounding)
 
+    def privacy(self, on: bool) -> None:
+        """From here on others than the engine hear silence in place of the caller, and of his keys only that."""
+        self._veil.on = on
+
+    def when_played(self, then: Callable[[], None]) -> bool:
+        """Call once everything sent before has been played. False: there is no socket to play on."""
+        if self._player is None or self._hanging_up:
+            return False
+        self._player.when_idle(then)
+        return True
+
     def hang_up(self, reason: EndReason, detail: str) -> None:
         """Hang up once everything sent before has been played."""
         if self._hanging_up:
@@ -174,7 +217,7 @@ class LiveCall:
         leg = self._leg
         if self.phase is Phase.STOPPED:
             return
-        self._step(LegEvent.HUNG_UP, detail)
+        self.step(LegEvent.HUNG_UP, detail)
         if leg is not None:
             leg.hang_up(self._state.hung_up_for, detail)
         else:
@@ -182,7 +225,8 @@ class LiveCall:
 
     # ---- the table and its timers
 
-    def _step(self, event: LegEvent, detail: str) -> None:
+    def step(self, event: LegEvent, detail: str) -> None:
+        """Take one event of the table; `detail` goes into the facts."""
         before = self.phase
         if before is Phase.ENDED:
             return
@@ -198,6 +242,7 @@ class LiveCall:
             self._timer = None
         if wait is not Wait.NONE:
             seconds = self._around.waits.seconds(wait)
+            seconds += self.transfers.ring_seconds if wait is Wait.TRANSFER else 0
             self._timer = asyncio.get_running_loop().call_later(seconds, self._waited)
 
     def _waited(self) -> None:
@@ -208,7 +253,7 @@ class LiveCall:
         """A wait is over: unless session or the telephony know better, the table decides."""
         phase = self.phase
         if phase is Phase.LEAVING:
-            self._step(LegEvent.WAITED, "telephony did not confirm the hang-up")
+            self.step(LegEvent.WAITED, "telephony did not confirm the hang-up")
             return
         known = await self._around.still_ours(self.info, self.provider_call_id, self.route)
         if known is None:
@@ -224,8 +269,12 @@ class LiveCall:
             self.leg_ended("ended, says the telephony")
         elif status is LegStatus.FAILED:
             self.leg_ended("failed, says the telephony", failed=True)
+        elif phase is Phase.TRANSFERRING and status is LegStatus.LIVE:
+            self._arm(Wait.TRANSFER)
+        elif phase is Phase.TRANSFERRING and self._leg is not None:
+            self.transfers.lost()
         else:
-            self._step(LegEvent.WAITED, f"nothing more was heard of the leg ({status})")
+            self.step(LegEvent.WAITED, f"nothing more was heard of the leg ({status})")
             if status is LegStatus.LIVE:
                 await self._around.leg_control.hang_up(self.provider_call_id)
 
@@ -238,6 +287,7 @@ class LiveCall:
         metrics.CALLS_ENDED.labels(EndReason.Name(reason).removeprefix("END_REASON_").lower()).inc()
         metrics.CALL_SECONDS.observe(duration_ms / 1000)
         self._log.info("call ended", reason=EndReason.Name(reason), duration_ms=duration_ms)
+        self.transfers.call_ended(reason, detail)
         self._record("ended", call_ended=CallEnded(reason=reason, detail=detail[:200], duration_ms=duration_ms))
         self._poster.closed(reason)
         self._leave("the call has ended")

@@ -13,6 +13,7 @@ CALLS_ENDED = Counter("opusagent_gateway_calls_ended_total", "Calls ended, by re
 CALL_SECONDS = Histogram(
     "opusagent_gateway_call_duration_seconds", "Length of calls", buckets=(1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
 )
+TRANSFERS = Counter("opusagent_gateway_transfers_total", "Transfers to a human, by outcome", ["channel", "outcome"])
 SOCKETS = Gauge("opusagent_gateway_sockets", "Open sockets", ["channel"])
 UNSTARTED = Gauge("opusagent_gateway_unstarted_sockets", "Sockets that have not yet said which call they are")
 SOCKETS_LOST = Counter("opusagent_gateway_sockets_lost_total", "Sockets that died while their leg lived", ["channel"])

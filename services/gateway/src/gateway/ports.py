@@ -4,13 +4,18 @@ from abc import ABC, abstractmethod
 from enum import StrEnum
 
 from audio.formats import Format
-from opusagent.call.v1.call_pb2 import Channel, EndReason
+from opusagent.call.v1.call_pb2 import Channel, EndReason, TransferCall, TransferOutcome
 from opusagent.media.v1.inbox_pb2 import SpeechPhase
 
 
 def channel_name(channel: Channel) -> str:
     """Return a kind of leg as metrics and people call it, such as `twilio`."""
     return Channel.Name(channel).removeprefix("CHANNEL_").lower()
+
+
+def outcome_name(outcome: TransferOutcome) -> str:
+    """Return what became of a transfer as metrics and people call it, such as `no_answer`."""
+    return TransferOutcome.Name(outcome).removeprefix("TRANSFER_OUTCOME_").lower()
 
 
 class Leg(ABC):
@@ -22,6 +27,8 @@ class Leg(ABC):
     lead_ms: int
     """How far ahead of real time agent audio is sent."""
     format: Format
+    transfer_outcome: TransferOutcome = TransferOutcome.TRANSFER_OUTCOME_UNSPECIFIED
+    """What became of the transfer that this socket brings the caller back from, where it says so."""
 
     @abstractmethod
     def send_audio(self, item_id: str, audio: bytes) -> None:
@@ -52,6 +59,10 @@ class Leg(ABC):
     def hang_up(self, reason: EndReason, detail: str) -> None:
         """End the leg: everything was played."""
 
+    def transfer(self, transfer: TransferCall) -> bool:
+        """Have telephony ring a human, everything being played. False: this can be asked by `LegControl` alone."""
+        return False
+
     @abstractmethod
     def close(self, code: int, reason: str) -> None:
         """Close the socket; the leg is no concern of it any more."""
@@ -77,6 +88,10 @@ class LegControl(ABC):
     async def hang_up(self, provider_call_id: str) -> None:
         """End a leg; failures are logged, not raised."""
 
+    @abstractmethod
+    async def transfer(self, provider_call_id: str, transfer: TransferCall, caller_id: str) -> bool:
+        """Have a human rung for a leg, `caller_id` shown to him; its socket ends. False: it could not be asked for."""
+
 
 class NoLegControl(LegControl):
     """For telephony without REST, or without credentials for it."""
@@ -87,3 +102,7 @@ class NoLegControl(LegControl):
 
     async def hang_up(self, provider_call_id: str) -> None:
         """Do nothing."""
+
+    async def transfer(self, provider_call_id: str, transfer: TransferCall, caller_id: str) -> bool:
+        """Return that it cannot be asked for."""
+        return False

@@ -1,8 +1,9 @@
 """What one call tells its relay and its engine."""
 
+from chassis import sealing
 from chassis.bus import FSA_INBOX, RELAY_INBOX, Bus
 from chassis.ids import Clock
-from opusagent.call.v1.call_pb2 import CallInfo, EndReason, Route
+from opusagent.call.v1.call_pb2 import CallInfo, EndReason, Route, TransferOutcome, TransferResult
 from opusagent.fsa.v1.fsa_pb2 import KeyPress
 from opusagent.media.v1.inbox_pb2 import (
     SENDER_GATEWAY,
@@ -17,18 +18,19 @@ from opusagent.media.v1.inbox_pb2 import (
     RelayItem,
 )
 
-_KEYS_PER_GENERATION = 10_000
-"""Key presses get event ids that no other generation of the call uses."""
+_EVENTS_PER_GENERATION = 10_000
+"""Key presses and transfers get event ids that no other generation of the call uses."""
 
 
 class Poster:
     """Posts to the inboxes of one call's route, numbering what it posts."""
 
-    def __init__(self, bus: Bus, clock: Clock, call: CallInfo, route: Route) -> None:
+    def __init__(self, bus: Bus, clock: Clock, call: CallInfo, route: Route, session_key: bytes = b"") -> None:
+        """`session_key`: seals what is for the engine alone."""
         self._bus = bus
         self._clock = clock
         self.call = call
-        self._keys = 0
+        self._session_key = session_key
         self._frame = RelayInbox(
             items=[
                 RelayItem(head=Head(call_id=call.call_id, sender=SENDER_GATEWAY), audio=CallerAudio()),
@@ -45,6 +47,7 @@ class Poster:
         self._to_relay = 0
         self._to_engine = 0
         self._keys = 0
+        self._transfers = 0
         self._frame_head.generation = route.gateway_generation
 
     def opened(self, reattached: bool, media_ms: int) -> None:
@@ -67,13 +70,28 @@ class Poster:
         heard = Heard(item_id=item_id, heard_ms=heard_ms, ended=ended, flushed=flushed)
         self._relay(RelayItem(head=self._relay_head(), heard=heard))
 
-    def key(self, digit: str, media_ms: int) -> None:
-        """Pass a key press on, to relay and engine."""
+    def key(self, digit: str, media_ms: int, *, private: bool) -> None:
+        """Pass a key press on; in private the engine alone learns which, and relay and topics that there was one."""
         self._keys += 1
-        number = (max(self.route.gateway_generation, 1) - 1) * _KEYS_PER_GENERATION + self._keys
-        key = KeyPress(digit=digit)
-        self._relay(RelayItem(head=self._relay_head(media_ms), key=key))
-        self._engine(f"k{number}", FsaItem(key=key), media_ms)
+        key = self._in_private(digit) if private else KeyPress(digit=digit)
+        self._relay(RelayItem(head=self._relay_head(media_ms), key=KeyPress(digit="" if private else digit)))
+        self._engine(f"k{self._number(self._keys)}", FsaItem(key=key), media_ms)
+
+    def _in_private(self, digit: str) -> KeyPress:
+        if not self._session_key:
+            return KeyPress(digit=digit)
+        return KeyPress(sealed=sealing.seal(self._session_key, self.call.session_id, digit.encode()))
+
+    def transferred(self, outcome: TransferOutcome, detail: str) -> None:
+        """Say what became of a transfer, to relay and engine."""
+        self._transfers += 1
+        event = f"t{self._number(self._transfers)}"
+        result = TransferResult(outcome=outcome, detail=detail[:200], event_id=f"{self.call.call_id}/{event}")
+        self._relay(RelayItem(head=self._relay_head(), transferred=result))
+        self._engine(event, FsaItem(transferred=result))
+
+    def _number(self, count: int) -> int:
+        return (max(self.route.gateway_generation, 1) - 1) * _EVENTS_PER_GENERATION + count
 
     def closed(self, reason: EndReason) -> None:
         """Say that the leg has ended, to relay and engine; nothing follows."""

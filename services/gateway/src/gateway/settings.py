@@ -30,6 +30,8 @@ class GatewaySettings(ServiceSettings):
     reconnect_grace: float = Field(10.0, ge=0)
     status_wait: float = Field(3.0, ge=0)
     leave_wait: float = Field(5.0, ge=0)
+    transfer_ring: int = Field(25, ge=5, le=600)
+    transfer_wait: float = Field(30.0, ge=0)
     dead_peer_seconds: float = Field(10.0, gt=0)
     ping_seconds: float = Field(20.0, gt=0)
     handshake_seconds: float = Field(10.0, gt=0)

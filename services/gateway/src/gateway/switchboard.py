@@ -4,51 +4,34 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chassis.bus import Bus
 from chassis.facts import FactLog
 from chassis.ids import Clock
 from chassis.logging import bound, get_logger
-from chassis.retry import Backoff
-from chassis.rpc import RpcError, StatusCode
 from gateway import metrics
+from gateway.desk import Refused, SessionDesk
 from gateway.domain.wire import from_message, to_message
+from gateway.elsewhere import Elsewhere
 from gateway.live_call import LiveCall
 from gateway.ports import Leg, LegControl, NoLegControl, channel_name
 from gateway.posting import Poster
 from gateway.surroundings import Surroundings, Waits
 from gateway.tasks import Tasks
-from opusagent.call.v1.call_pb2 import CallInfo, Channel, Direction, EndReason, Route
-from opusagent.events.v1.events_pb2 import CallEnded, CallReattached, CallStarted
-from opusagent.session.v1.session_pb2 import (
-    AttachCallRequest,
-    AttachCallResponse,
-    FindCallRequest,
-    FindCallResponse,
-    OpenCallRequest,
-    OpenCallResponse,
-)
+from opusagent.call.v1.call_pb2 import Channel, Direction, EndReason, TransferCall
+from opusagent.events.v1.events_pb2 import CallReattached, CallStarted
+from opusagent.session.v1.session_pb2 import AttachCallResponse, OpenCallRequest, OpenCallResponse
 
 if TYPE_CHECKING:
     from opusagent.session.v1.session_pb2_grpc import SessionServiceAsyncStub
 
-OPEN_SECONDS = 8.0
-"""How long a caller waits for session before he is told that we cannot take the call."""
-
 REMEMBERED = 10_000
 """Legs that ended here, remembered so that a late webhook gets the right answer."""
 
+Opened = OpenCallResponse | AttachCallResponse
+
 _log = get_logger(__name__)
-
-
-class Refused(Exception):
-    """A call is not taken. `reason`: draining, full, no_capacity, unavailable, not_found, invalid."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +61,8 @@ class Switchboard:
     ) -> None:
         self._bus = bus
         self._session = session
+        self.desk = SessionDesk(session)
+        self._elsewhere = Elsewhere(bus, self.desk, facts, clock)
         self._facts = facts
         self._clock = clock
         self._waits = waits
@@ -144,11 +129,11 @@ class Switchboard:
             now_ms=self._clock(),
             resume_session_id=arrival.resume_session_id,
         )
-        opened: OpenCallResponse = await self._ask("OpenCall", request)
+        opened = await self.desk.open(request)
         if opened.reattached:
             leg.format = from_message(opened.call.format)
-            return self._take_over(arrival.provider_call_id, opened.call, opened.route, leg)
-        call = self._enter(arrival.provider_call_id, opened.call, opened.route, leg, 0)
+            return self._take_over(arrival.provider_call_id, opened, leg)
+        call = self._enter(arrival.provider_call_id, opened, leg, 0)
         started = CallStarted(call=opened.call, provider_call_id=arrival.provider_call_id)
         self._facts.record_soon(
             opened.call.session_id, opened.call.call_id, f"{opened.call.call_id}/started", call_started=started
@@ -156,70 +141,41 @@ class Switchboard:
         metrics.CALLS_STARTED.labels(channel_name(arrival.channel)).inc()
         return call
 
-    async def locate(self, channel: Channel, provider_call_id: str) -> FindCallResponse | None:
-        """Ask session for a leg's call; None when it knows none.
-
-        Raises:
-            Refused: session does not answer ("unavailable").
-        """
-        try:
-            found: FindCallResponse = await self._ask(
-                "FindCall", FindCallRequest(channel=channel, provider_call_id=provider_call_id)
-            )
-        except Refused as refusal:
-            if refusal.reason == "not_found":
-                return None
-            raise
-        return found
-
     async def resume(self, channel: Channel, provider_call_id: str) -> AttachCallResponse:
         """Take a live call over for a leg that has come back; follow with `attach`.
 
         Raises:
             Refused: session knows no such live call, or does not answer.
         """
-        request = AttachCallRequest(channel=channel, provider_call_id=provider_call_id, gateway_slot=self.slot)
-        answer: AttachCallResponse = await self._ask("AttachCall", request)
-        return answer
+        return await self.desk.attach(channel, provider_call_id, self.slot)
 
     def attach(self, provider_call_id: str, attached: AttachCallResponse, leg: Leg) -> LiveCall:
         """Put a call that was taken over on its new socket."""
-        return self._take_over(provider_call_id, attached.call, attached.route, leg)
+        return self._take_over(provider_call_id, attached, leg)
 
-    async def _ask(self, method: str, request: object) -> Any:
-        backoff = Backoff(longest=1.0)
-        try:
-            async with asyncio.timeout(OPEN_SECONDS):
-                while True:
-                    try:
-                        return await getattr(self._session, method)(request)
-                    except RpcError as error:
-                        if not error.retriable:
-                            raise Refused(_REFUSALS.get(error.code, "invalid"), error.message) from None
-                        _log.warning("session does not answer yet", method=method, error=str(error))
-                        await backoff.wait()
-        except TimeoutError:
-            raise Refused("unavailable", "the service cannot take calls at the moment") from None
-
-    def _take_over(self, provider_call_id: str, info: CallInfo, route: Route, leg: Leg) -> LiveCall:
+    def _take_over(self, provider_call_id: str, opened: Opened, leg: Leg) -> LiveCall:
+        info = opened.call
         call = self._calls.get(info.call_id)
         if call is not None:
-            call.attach(leg, route)
+            call.attach(leg, opened.route, private=opened.caller_private)
             return call
         elapsed_ms = max(0, self._clock() - info.started_at_ms)
-        call = self._enter(provider_call_id, info, route, leg, elapsed_ms, reattached=True)
-        fact = CallReattached(gateway_generation=route.gateway_generation)
+        call = self._enter(provider_call_id, opened, leg, elapsed_ms, reattached=True)
+        fact = CallReattached(gateway_generation=opened.route.gateway_generation)
         self._facts.record_soon(info.session_id, info.call_id, call_reattached=fact)
         metrics.REATTACHED.labels(channel_name(info.channel)).inc()
+        if opened.transfer.transfer.target:
+            call.transfers.back(leg, opened.transfer.transfer)
         return call
 
     def _enter(
-        self, provider_call_id: str, info: CallInfo, route: Route, leg: Leg, media_ms: int, *, reattached: bool = False
+        self, provider_call_id: str, opened: Opened, leg: Leg, media_ms: int, *, reattached: bool = False
     ) -> LiveCall:
-        poster = Poster(self._bus, self._clock, info, route)
+        info = opened.call
+        poster = Poster(self._bus, self._clock, info, opened.route, opened.session_key)
         control = self._controls.get(info.channel) or NoLegControl()
         around = Surroundings(self._session, self._facts, self._clock, control, self._waits, self._tasks, self._gone)
-        call = LiveCall(around, poster, leg, provider_call_id, media_ms)
+        call = LiveCall(around, poster, leg, provider_call_id, media_ms, private=opened.caller_private)
         self._calls[info.call_id] = call
         self._by_leg[info.channel, provider_call_id] = call
         self._empty.clear()
@@ -256,23 +212,36 @@ class Switchboard:
             return True
         if self.is_over(channel, provider_call_id):
             return True
-        found = await self.locate(channel, provider_call_id)
-        if found is None:
-            return False
-        if found.live:
-            await self._end_elsewhere(provider_call_id, found, failed, detail)
-        return True
-
-    async def _end_elsewhere(self, provider_call_id: str, found: FindCallResponse, failed: bool, detail: str) -> None:
-        """End a call that another gateway has, or had: take it over first, so that what we post counts."""
-        attached = await self.resume(found.call.channel, provider_call_id)
-        info = attached.call
         reason = EndReason.END_REASON_PROVIDER_ERROR if failed else EndReason.END_REASON_CALLER_HUNG_UP
-        duration_ms = max(0, self._clock() - info.started_at_ms)
-        ended = CallEnded(reason=reason, detail=detail[:200], duration_ms=duration_ms)
-        self._facts.record_soon(info.session_id, info.call_id, f"{info.call_id}/ended", call_ended=ended)
-        metrics.CALLS_ENDED.labels(EndReason.Name(reason).removeprefix("END_REASON_").lower()).inc()
-        Poster(self._bus, self._clock, info, attached.route).closed(reason)
+        return await self._elsewhere.ended(channel, provider_call_id, reason, detail, self.slot)
+
+    # ---- transfers
+
+    async def transferred(self, channel: Channel, provider_call_id: str, detail: str) -> None:
+        """Telephony says, to any replica, that a human has taken a call, and that it is over with that.
+
+        Raises:
+            Refused: session does not answer.
+        """
+        call = self.of_leg(channel, provider_call_id)
+        if call is not None:
+            call.transfers.done(detail)
+        elif not self.is_over(channel, provider_call_id):
+            reason = EndReason.END_REASON_TRANSFERRED
+            await self._elsewhere.ended(channel, provider_call_id, reason, detail, self.slot)
+
+    async def picked_up(self, channel: Channel, provider_call_id: str) -> TransferCall | None:
+        """A human has picked up for a call, any replica's. Returns what to tell him; None when nobody waits for him.
+
+        Raises:
+            Refused: session does not answer.
+        """
+        call = self.of_leg(channel, provider_call_id)
+        if call is None:
+            return await self._elsewhere.picked_up(channel, provider_call_id)
+        transfer = call.transfers.under_way
+        call.transfers.picked_up()
+        return transfer.wanted if transfer is not None else None
 
     # ---- going down
 
@@ -285,10 +254,3 @@ class Switchboard:
         for call in list(self._calls.values()):
             call.let_go()
         await self._tasks.stop()
-
-
-_REFUSALS = {
-    StatusCode.RESOURCE_EXHAUSTED: "no_capacity",
-    StatusCode.NOT_FOUND: "not_found",
-    StatusCode.INVALID_ARGUMENT: "invalid",
-}

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from chassis import sealing
 from chassis.bus import CALL_EVENTS, FSA_INBOX, GATEWAY_INBOX, RELAY_INBOX, Bus, Headers, Record
 from chassis.heads import Stamper
 from chassis.rpc import RpcError, StatusCode
 from opusagent.call.v1.call_pb2 import CallInfo, Channel, Route
 from opusagent.events.v1.events_pb2 import CallEvent
 from opusagent.media.v1.inbox_pb2 import (
+    SENDER_ENGINE,
     SENDER_GATEWAY,
     SENDER_RELAY,
     FsaInbox,
@@ -28,8 +30,11 @@ from opusagent.session.v1.session_pb2 import (
     FindCallResponse,
     LeaseSlotRequest,
     LeaseSlotResponse,
+    NoteTransferRequest,
+    NoteTransferResponse,
     OpenCallRequest,
     OpenCallResponse,
+    PendingTransfer,
     ReleaseSlotRequest,
     ReleaseSlotResponse,
 )
@@ -45,6 +50,15 @@ class KnownCall:
     call: CallInfo
     route: Route
     live: bool = True
+    key: bytes = b""
+    private: bool = False
+    transfer: PendingTransfer | None = None
+
+    def answer(self) -> dict[str, Any]:
+        """What both ways to get a call answer; a transfer is forgotten with it."""
+        transfer, self.transfer = self.transfer, None
+        about = {"session_key": self.key, "caller_private": self.private, "transfer": transfer}
+        return {"call": self.call, "route": self.route, **about}
 
 
 class FakeSession:
@@ -58,6 +72,10 @@ class FakeSession:
         """Raised, one each, by the next requests about calls."""
         self.hold: asyncio.Event | None = None
         """Where set, requests about calls wait for it."""
+        self.key = sealing.new_key()
+        """Of every session."""
+        self.private = False
+        """Whether callers of calls that begin are private."""
         self.asked = asyncio.Event()
         """Set once a request about a call has come."""
 
@@ -78,7 +96,7 @@ class FakeSession:
         known = self.calls.get(key)
         if known is not None and known.live:
             self._raise_generation(known, request.gateway_slot)
-            return OpenCallResponse(call=known.call, route=known.route, reattached=True)
+            return OpenCallResponse(reattached=True, **known.answer())
         number = len(self.calls) + 1
         call = CallInfo(
             call_id=f"call-{number}",
@@ -98,8 +116,8 @@ class FakeSession:
             relay_generation=1,
             engine_slot=ENGINE_SLOT,
         )
-        self.calls[key] = KnownCall(call, route)
-        return OpenCallResponse(call=call, route=route)
+        known = self.calls[key] = KnownCall(call, route, key=self.key, private=self.private)
+        return OpenCallResponse(**known.answer())
 
     async def AttachCall(self, request: AttachCallRequest, context: object) -> AttachCallResponse:
         """Raise the generation of a live call."""
@@ -108,7 +126,7 @@ class FakeSession:
         if known is None or not known.live:
             raise RpcError(StatusCode.NOT_FOUND, "no such live call")
         self._raise_generation(known, request.gateway_slot)
-        return AttachCallResponse(call=known.call, route=known.route)
+        return AttachCallResponse(**known.answer())
 
     async def FindCall(self, request: FindCallRequest, context: object) -> FindCallResponse:
         """Find a call, live or not."""
@@ -116,7 +134,16 @@ class FakeSession:
         known = self.calls.get((request.channel, request.provider_call_id))
         if known is None:
             raise RpcError(StatusCode.NOT_FOUND, "no such call")
-        return FindCallResponse(call=known.call, route=known.route, live=known.live)
+        return FindCallResponse(call=known.call, route=known.route, live=known.live, transfer=known.transfer)
+
+    async def NoteTransfer(self, request: NoteTransferRequest, context: object) -> NoteTransferResponse:
+        """Keep a transfer."""
+        await self._received(request)
+        for known in self.calls.values():
+            if known.call.call_id == request.call_id and known.live:
+                known.transfer = PendingTransfer.FromString(request.transfer.SerializeToString())
+                return NoteTransferResponse()
+        raise RpcError(StatusCode.NOT_FOUND, "no such live call")
 
     async def _received(self, request: Any) -> None:
         self.requests.append(request)
@@ -147,6 +174,7 @@ class Peers:
 
     def __post_init__(self) -> None:
         self._stamper = Stamper(SENDER_RELAY)
+        self._engine_stamper = Stamper(SENDER_ENGINE)
         self._changed = asyncio.Event()
         self._subscriptions: list[Any] = []
 
@@ -177,13 +205,14 @@ class Peers:
         self.facts.append(CallEvent.FromString(record.value))
         self._changed.set()
 
-    def say(self, item: RelayItem | KnownCall, generation: int = 1, **body: Any) -> None:
-        """Post one body to the gateway of a call, as its relay."""
+    def say(self, item: RelayItem | KnownCall, generation: int = 1, by_engine: bool = False, **body: Any) -> None:
+        """Post one body to the gateway of a call, as its relay, or as its engine."""
         if isinstance(item, KnownCall):
             call_id, slot = item.call.call_id, item.route.gateway_slot
         else:
             call_id, slot = item.opened.call.call_id, item.opened.route.gateway_slot
-        head = self._stamper.head(call_id, generation, SENDER_GATEWAY)
+        stamper = self._engine_stamper if by_engine else self._stamper
+        head = stamper.head(call_id, generation, SENDER_GATEWAY)
         inbox = GatewayInbox(items=[GatewayItem(head=head, **body)])
         self.bus.post(GATEWAY_INBOX, slot, inbox.SerializeToString())
 

@@ -7,8 +7,10 @@ from chassis.logging import get_logger
 from gateway import metrics
 from gateway.adapters.sockets import Sockets
 from gateway.adapters.websocket import Socket
+from gateway.desk import Refused
 from gateway.domain.audiocodes import (
     NAMES,
+    STAYED,
     Activities,
     Activity,
     Began,
@@ -24,6 +26,7 @@ from gateway.domain.audiocodes import (
     State,
     StreamStart,
     StreamStop,
+    TransferStatus,
     Unknown,
     Validate,
     choose_format,
@@ -32,8 +35,8 @@ from gateway.domain.numbers import telephone_number
 from gateway.domain.wire import ProtocolViolation, from_message
 from gateway.live_call import LiveCall
 from gateway.ports import Leg
-from gateway.switchboard import Arrival, Refused, Switchboard
-from opusagent.call.v1.call_pb2 import END_REASON_TRANSFERRED, Channel, EndReason
+from gateway.switchboard import Arrival, Switchboard
+from opusagent.call.v1.call_pb2 import Channel, EndReason, TransferCall, TransferOutcome
 from opusagent.media.v1.inbox_pb2 import (
     SPEECH_PHASE_COMMITTED,
     SPEECH_PHASE_STARTED,
@@ -141,8 +144,11 @@ class AudioCodesSocket(Socket, Leg):
                 self.send(self._conversation.configure())
 
     def _end(self, event: End) -> None:
-        if self._call is not None:
-            self._call.leg_ended(f"session.end {event.reason_code}")
+        call, detail = self._call, f"session.end {event.reason_code}"
+        if call is not None and call.transfers.under_way is not None and event.reason_code not in STAYED:
+            call.transfers.done(detail)
+        elif call is not None:
+            call.leg_ended(detail)
         self.close(1000, "session ended")
 
     def _stream_start(self, event: StreamStart) -> None:
@@ -172,6 +178,14 @@ class AudioCodesSocket(Socket, Leg):
             if self._call is not None:
                 self._call.playout_finished(self)
             self._finish_hang_up()
+
+    def _transfer_status(self, activity: TransferStatus) -> None:
+        if self._call is None:
+            return
+        if activity.outcome == TransferOutcome.TRANSFER_OUTCOME_ANSWERED:
+            self._call.transfers.picked_up()
+        else:
+            self._call.transfers.failed(activity.outcome, activity.detail)
 
     def _other(self, activity: Activity) -> None:
         metrics.UNKNOWN_MESSAGES.labels(self.channel_name).inc()
@@ -240,9 +254,15 @@ class AudioCodesSocket(Socket, Leg):
             self.send(self._conversation.hypothesis(text))
 
     def hang_up(self, reason: EndReason, detail: str) -> None:
-        """Ask VAIC to end the call, or to transfer it; `session.end` follows."""
-        transfers = reason == END_REASON_TRANSFERRED and detail.startswith(("tel:", "sip:", "sips:"))
-        message = self._conversation.transfer(detail) if transfers else self._conversation.hang_up(detail or "done")
+        """Ask VAIC to end the call; `session.end` follows."""
+        self._leave(self._conversation.hang_up(detail or "done"))
+
+    def transfer(self, transfer: TransferCall) -> bool:
+        """Ask VAIC to hand the caller over; `session.end` follows, or `transferStatus` where it is configured to."""
+        self._leave(self._conversation.transfer(transfer.target, transfer.summary))
+        return True
+
+    def _leave(self, message: bytes) -> None:
         self._hanging_up = lambda: self.send(message)
         if self._unfinished and self._tells_finished:
             asyncio.get_running_loop().call_later(PLAY_FINISHED_SECONDS, self._finish_hang_up)
@@ -270,5 +290,6 @@ ACTIVITIES: dict[type, Callable[..., None]] = {
     Began: AudioCodesSocket._start_activity,
     Keys: AudioCodesSocket._keys,
     PlayFinished: AudioCodesSocket._play_finished,
+    TransferStatus: AudioCodesSocket._transfer_status,
     Other: AudioCodesSocket._other,
 }

@@ -5,10 +5,11 @@ from fastapi import APIRouter
 from chassis.facts import FactLog
 from chassis.ids import Clock
 from gateway.adapters.sockets import Sockets
-from gateway.adapters.twilio_http import MEDIA_PATH, TwilioWebhooks
+from gateway.adapters.twilio_http import TwilioWebhooks
 from gateway.adapters.twilio_rest import TwilioLegControl
 from gateway.adapters.twilio_security import Nonces, Signatures
 from gateway.adapters.twilio_socket import TwilioSocket
+from gateway.adapters.twilio_voice import MEDIA_PATH, TwilioVoice
 from gateway.adapters.upgrade import Headers, Rejected
 from gateway.domain.twilio import Start
 from gateway.ports import LegControl, NoLegControl
@@ -30,11 +31,13 @@ class Twilio:
         self._sockets = sockets
         self._signatures = Signatures(token, settings.twilio_shared_key.get_secret_value(), settings.public_url)
         self._nonces = Nonces(token, clock, settings.nonce_seconds)
-        webhooks = TwilioWebhooks(switchboard, facts, self._signatures, self._nonces, settings.public_url)
+        voice = TwilioVoice(switchboard, self._nonces, settings.public_url)
+        webhooks = TwilioWebhooks(switchboard, facts, self._signatures, voice)
         self.router: APIRouter = webhooks.router()
         self.leg_control: LegControl = NoLegControl()
         if settings.twilio_account_sid and token:
-            self.leg_control = TwilioLegControl(settings.twilio_account_sid, token, settings.twilio_base_url)
+            account, base_url = settings.twilio_account_sid, settings.twilio_base_url
+            self.leg_control = TwilioLegControl(account, token, base_url, settings.public_url)
 
     def accept(self, headers: Headers) -> TwilioSocket:
         """Make the socket of an upgrade request.

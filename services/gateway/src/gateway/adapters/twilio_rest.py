@@ -10,8 +10,10 @@ from twilio.rest import Client
 
 from chassis.logging import get_logger
 from gateway import metrics
+from gateway.adapters.twilio_dial import dial
 from gateway.domain.twilio import ENDED_STATUSES, FAILED_STATUSES
 from gateway.ports import LegControl, LegStatus
+from opusagent.call.v1.call_pb2 import TransferCall
 
 TIMEOUT_SECONDS = 5.0
 _log = get_logger(__name__)
@@ -33,9 +35,10 @@ class _Redirected(TwilioHttpClient):  # type: ignore[misc]
 
 
 class TwilioLegControl(LegControl):
-    """Legs by the SDK; `base_url` empty means Twilio itself."""
+    """Legs by the SDK; `base_url` empty means Twilio itself, `public_url` is where it finds us."""
 
-    def __init__(self, account_sid: str, auth_token: str, base_url: str = "") -> None:
+    def __init__(self, account_sid: str, auth_token: str, base_url: str = "", public_url: str = "") -> None:
+        self._public_url = public_url
         http = _Redirected(base_url) if base_url else TwilioHttpClient(timeout=TIMEOUT_SECONDS, max_retries=1)
         self._client = Client(account_sid, auth_token, http_client=http)
 
@@ -55,6 +58,18 @@ class TwilioLegControl(LegControl):
             await asyncio.to_thread(self._client.calls(provider_call_id).update, status="completed")
         except (TwilioException, OSError) as error:
             self._failed("hang-up", error, LegStatus.UNKNOWN)
+
+    async def transfer(self, provider_call_id: str, transfer: TransferCall, caller_id: str) -> bool:
+        """Replace the leg's document by one that rings the human."""
+        if not self._public_url:
+            return False
+        twiml = str(dial(self._public_url, provider_call_id, transfer, caller_id))
+        try:
+            await asyncio.to_thread(self._client.calls(provider_call_id).update, twiml=twiml)
+        except (TwilioException, OSError) as error:
+            self._failed("transfer", error, LegStatus.UNKNOWN)
+            return False
+        return True
 
     def _failed(self, what: str, error: Exception, answer: LegStatus) -> LegStatus:
         metrics.REST_FAILURES.inc()

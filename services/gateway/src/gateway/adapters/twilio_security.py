@@ -102,5 +102,5 @@ class Nonces:
         return hmac.new(self._key, "\n".join(fields).encode(), hashlib.sha256).hexdigest()
 
 
-SIGNED = ("from", "to", "direction", "session")
-"""The stream's parameters; all of them decide who the caller is and which session goes on."""
+SIGNED = ("from", "to", "direction", "session", "transfer")
+"""The stream's parameters; all of them decide who the caller is, which session goes on, and what he comes back from."""

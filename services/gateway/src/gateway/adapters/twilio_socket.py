@@ -7,13 +7,14 @@ from chassis.logging import get_logger
 from gateway import metrics
 from gateway.adapters.sockets import Sockets
 from gateway.adapters.websocket import Socket
+from gateway.desk import Refused
 from gateway.domain.numbers import telephone_number
 from gateway.domain.twilio import Connected, Dtmf, Event, Mark, Media, Start, Stop, Stream, Unknown
 from gateway.domain.wire import Malformed, ProtocolViolation
 from gateway.live_call import LiveCall
-from gateway.ports import Leg
-from gateway.switchboard import Arrival, Refused, Switchboard
-from opusagent.call.v1.call_pb2 import Channel, Direction, EndReason
+from gateway.ports import Leg, outcome_name
+from gateway.switchboard import Arrival, Switchboard
+from opusagent.call.v1.call_pb2 import Channel, Direction, EndReason, TransferOutcome
 
 MAX_EARLY_BYTES = 15 * 8000 * 2
 """Caller audio kept while session is asked for the call."""
@@ -85,6 +86,7 @@ class TwilioSocket(Socket, Leg):
 
     async def _open(self, start: Start) -> None:
         parameters = start.parameters
+        self.transfer_outcome = _OUTCOMES.get(parameters.get("transfer", ""), self.transfer_outcome)
         outbound = parameters.get("direction") == "outbound"
         arrival = Arrival(
             Channel.CHANNEL_TWILIO,
@@ -175,6 +177,15 @@ class TwilioSocket(Socket, Leg):
         """Close the stream; the TwiML after it asks us what to do, and is told to hang up."""
         self.close(1000, "hung up")
 
+
+_OUTCOMES = {
+    outcome_name(outcome): outcome
+    for outcome in (
+        TransferOutcome.TRANSFER_OUTCOME_BUSY,
+        TransferOutcome.TRANSFER_OUTCOME_NO_ANSWER,
+        TransferOutcome.TRANSFER_OUTCOME_FAILED,
+    )
+}
 
 HANDLERS: dict[type, Callable[..., None]] = {
     Connected: TwilioSocket._connected,

@@ -18,6 +18,7 @@ import orjson
 
 from audio.formats import MULAW_8K, PCM16_8K, PCM16_16K, PCM16_24K, Format
 from gateway.domain.wire import Malformed, ProtocolViolation, decode_audio, load_object
+from opusagent.call.v1.call_pb2 import TransferOutcome
 
 MEDIA: dict[str, Format] = {
     "raw/mulaw": MULAW_8K,
@@ -37,6 +38,12 @@ SESSION_PARAMETERS: dict[str, Any] = {
     "sendEventsToBot": ["playFinished"],
 }
 """Full duplex, keys, no hang-up by VAIC's own timers (the engine has its own), and word of the end of playout."""
+
+HANDOVER_REASON = "a human is wanted"
+SUMMARY_HEADER = "X-OpusAgent-Summary"
+
+STAYED = frozenset({"client-disconnected", "error"})
+"""Values of `reasonCode` of a `session.end` during a transfer that say that the human has not got the call."""
 
 KEYS = frozenset("0123456789*#ABCD")
 
@@ -100,13 +107,20 @@ class PlayFinished(NamedTuple):
     """What was sent has been played."""
 
 
+class TransferStatus(NamedTuple):
+    """What became of a transfer: sent where VAIC is configured to give the call back after one that failed."""
+
+    outcome: TransferOutcome
+    detail: str
+
+
 class Other(NamedTuple):
     """An activity that means nothing to us."""
 
     name: str
 
 
-Activity = Began | Keys | PlayFinished | Other
+Activity = Began | Keys | PlayFinished | TransferStatus | Other
 
 
 class Activities(NamedTuple):
@@ -193,6 +207,8 @@ def _activity(fields: dict[str, Any]) -> Activity:
         return Began()
     if name == "playFinished":
         return PlayFinished()
+    if name == "transferStatus":
+        return _transfer_status(fields.get("value"))
     if name.lower() != "dtmf":
         return Other(name)
     value = fields.get("value")
@@ -201,6 +217,22 @@ def _activity(fields: dict[str, Any]) -> Activity:
         raise Malformed("dtmf")
     return Keys(digits)
 
+
+def _transfer_status(value: Any) -> TransferStatus:
+    if not isinstance(value, dict) or value.get("status") not in ("answered", "failed"):
+        raise Malformed("transfer_status")
+    if value["status"] == "answered":
+        return TransferStatus(TransferOutcome.TRANSFER_OUTCOME_ANSWERED, "answered")
+    code = _text(value, "reasonCode")
+    return TransferStatus(_OUTCOMES.get(code, TransferOutcome.TRANSFER_OUTCOME_FAILED), code or "failed")
+
+
+_OUTCOMES = {
+    "busy": TransferOutcome.TRANSFER_OUTCOME_BUSY,
+    "declined": TransferOutcome.TRANSFER_OUTCOME_BUSY,
+    "no-answer": TransferOutcome.TRANSFER_OUTCOME_NO_ANSWER,
+}
+"""Source: VoiceAI Connect documentation, "Receiving transfer status notification"."""
 
 _READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "connection.validate": lambda fields: Validate(),
@@ -376,9 +408,12 @@ class Conversation:
         """End the call."""
         return _event("hangup", activityParams={"hangupReason": reason})
 
-    def transfer(self, target: str) -> bytes:
-        """Hand the caller over to a tel: or sip: URI."""
-        return _event("transfer", activityParams={"transferTarget": target})
+    def transfer(self, target: str, summary: str) -> bytes:
+        """Hand the caller over to a tel: or sip: URI; the summary, one line of it, travels in a SIP header."""
+        parameters: dict[str, Any] = {"transferTarget": target, "handoverReason": HANDOVER_REASON}
+        if summary:
+            parameters["transferSipHeaders"] = [{"name": SUMMARY_HEADER, "value": summary}]
+        return _event("transfer", activityParams=parameters)
 
     def _user(self, kind: str, **fields: Any) -> bytes:
         fields.setdefault("participant", self._participant)

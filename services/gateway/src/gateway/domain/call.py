@@ -7,6 +7,7 @@ and come back. The call ends when the leg does, and only then. Where telephony d
     LIVE     the socket carries media
     STOPPED  telephony ended the stream: the leg ended, or was redirected and comes back
     LOST     the socket died without a word
+    TRANSFERRING  telephony rings a human, or has connected him: there may be no socket, and the leg lives
     LEAVING  we have hung up and wait for telephony to agree
     ENDED    the leg has ended
 """
@@ -23,6 +24,7 @@ class Phase(StrEnum):
     LIVE = "live"
     STOPPED = "stopped"
     LOST = "lost"
+    TRANSFERRING = "transferring"
     LEAVING = "leaving"
     ENDED = "ended"
 
@@ -36,6 +38,12 @@ class LegEvent(StrEnum):
     LEG_ENDED = "leg_ended"
     LEG_FAILED = "leg_failed"
     HUNG_UP = "hung_up"
+    # Telephony is about to be asked to ring a human.
+    TRANSFER_BEGUN = "transfer_begun"
+    # The human has the call.
+    TRANSFERRED = "transferred"
+    # He has not, and the caller is back, or comes back, to the agent.
+    TRANSFER_FAILED = "transfer_failed"
     WAITED = "waited"
 
 
@@ -45,6 +53,7 @@ class Wait(StrEnum):
     NONE = "none"
     STATUS = "status"
     GRACE = "grace"
+    TRANSFER = "transfer"
     LEAVE = "leave"
 
 
@@ -58,10 +67,14 @@ class Step(NamedTuple):
 
 _CALLER = EndReason.END_REASON_CALLER_HUNG_UP
 _AGENT = EndReason.END_REASON_AGENT_HUNG_UP
+_TRANSFERRED = EndReason.END_REASON_TRANSFERRED
 _FAILED = EndReason.END_REASON_PROVIDER_ERROR
 _LOST = EndReason.END_REASON_LEG_LOST
 _LIVE = Step(Phase.LIVE)
 _STOPPED = Step(Phase.STOPPED, Wait.STATUS)
+_SOCKETLESS = Step(Phase.LOST, Wait.GRACE)
+_TRANSFERRING = Step(Phase.TRANSFERRING, Wait.TRANSFER)
+_LEAVING = Step(Phase.LEAVING, Wait.LEAVE)
 _ENDED = Step(Phase.ENDED)
 
 
@@ -73,10 +86,13 @@ STEPS: dict[Phase, dict[LegEvent, Step]] = {
     Phase.LIVE: {
         LegEvent.ATTACHED: _LIVE,
         LegEvent.STREAM_STOPPED: _STOPPED,
-        LegEvent.SOCKET_LOST: Step(Phase.LOST, Wait.GRACE),
+        LegEvent.SOCKET_LOST: _SOCKETLESS,
         LegEvent.LEG_ENDED: _end(_CALLER),
         LegEvent.LEG_FAILED: _end(_FAILED),
-        LegEvent.HUNG_UP: Step(Phase.LEAVING, Wait.LEAVE),
+        LegEvent.HUNG_UP: _LEAVING,
+        LegEvent.TRANSFER_BEGUN: _TRANSFERRING,
+        LegEvent.TRANSFERRED: _end(_TRANSFERRED),
+        LegEvent.TRANSFER_FAILED: _LIVE,
         LegEvent.WAITED: _LIVE,
     },
     Phase.STOPPED: {
@@ -86,24 +102,47 @@ STEPS: dict[Phase, dict[LegEvent, Step]] = {
         LegEvent.LEG_ENDED: _end(_CALLER),
         LegEvent.LEG_FAILED: _end(_FAILED),
         LegEvent.HUNG_UP: _STOPPED,
+        LegEvent.TRANSFER_BEGUN: _STOPPED,
+        LegEvent.TRANSFERRED: _end(_TRANSFERRED),
+        LegEvent.TRANSFER_FAILED: _STOPPED,
         LegEvent.WAITED: _end(_CALLER),
     },
     Phase.LOST: {
         LegEvent.ATTACHED: _LIVE,
-        LegEvent.STREAM_STOPPED: Step(Phase.LOST, Wait.GRACE),
-        LegEvent.SOCKET_LOST: Step(Phase.LOST, Wait.GRACE),
+        LegEvent.STREAM_STOPPED: _SOCKETLESS,
+        LegEvent.SOCKET_LOST: _SOCKETLESS,
         LegEvent.LEG_ENDED: _end(_CALLER),
         LegEvent.LEG_FAILED: _end(_FAILED),
         LegEvent.HUNG_UP: _end(_AGENT),
+        LegEvent.TRANSFER_BEGUN: _SOCKETLESS,
+        LegEvent.TRANSFERRED: _end(_TRANSFERRED),
+        LegEvent.TRANSFER_FAILED: _SOCKETLESS,
         LegEvent.WAITED: _end(_LOST),
     },
+    Phase.TRANSFERRING: {
+        LegEvent.ATTACHED: _LIVE,
+        LegEvent.STREAM_STOPPED: _TRANSFERRING,
+        LegEvent.SOCKET_LOST: _TRANSFERRING,
+        # The caller gave up while it rang; once the human has the call the event is TRANSFERRED.
+        LegEvent.LEG_ENDED: _end(_CALLER),
+        LegEvent.LEG_FAILED: _end(_FAILED),
+        LegEvent.HUNG_UP: _LEAVING,
+        LegEvent.TRANSFER_BEGUN: _TRANSFERRING,
+        LegEvent.TRANSFERRED: _end(_TRANSFERRED),
+        LegEvent.TRANSFER_FAILED: _LIVE,
+        # Ringing is over, and nobody brought the caller back.
+        LegEvent.WAITED: _end(_TRANSFERRED),
+    },
     Phase.LEAVING: {
-        LegEvent.ATTACHED: Step(Phase.LEAVING, Wait.LEAVE),
+        LegEvent.ATTACHED: _LEAVING,
         LegEvent.STREAM_STOPPED: _end(_AGENT),
         LegEvent.SOCKET_LOST: _end(_AGENT),
         LegEvent.LEG_ENDED: _end(_AGENT),
         LegEvent.LEG_FAILED: _end(_AGENT),
-        LegEvent.HUNG_UP: Step(Phase.LEAVING, Wait.LEAVE),
+        LegEvent.HUNG_UP: _LEAVING,
+        LegEvent.TRANSFER_BEGUN: _LEAVING,
+        LegEvent.TRANSFERRED: _end(_TRANSFERRED),
+        LegEvent.TRANSFER_FAILED: _LEAVING,
         LegEvent.WAITED: _end(_AGENT),
     },
     Phase.ENDED: dict.fromkeys(LegEvent, _ENDED),

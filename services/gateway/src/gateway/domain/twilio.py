@@ -16,6 +16,7 @@ import orjson
 
 from audio.formats import ALAW_8K, MULAW_8K, PCM16_8K, PCM16_16K, PCM16_24K, Format
 from gateway.domain.wire import Malformed, ProtocolViolation, decode_audio, load_object
+from opusagent.call.v1.call_pb2 import TransferOutcome
 
 FORMATS: dict[tuple[str, int], Format] = {
     ("audio/x-mulaw", 8000): MULAW_8K,
@@ -239,6 +240,26 @@ class Stream:
 
 FAILED_STATUSES = frozenset({"failed", "busy", "no-answer", "canceled"})
 """Values of CallStatus for a leg that came to nothing."""
+
+NOT_ANSWERED = {
+    "busy": TransferOutcome.TRANSFER_OUTCOME_BUSY,
+    "no-answer": TransferOutcome.TRANSFER_OUTCOME_NO_ANSWER,
+    "canceled": TransferOutcome.TRANSFER_OUTCOME_NO_ANSWER,
+    "failed": TransferOutcome.TRANSFER_OUTCOME_FAILED,
+}
+"""Values of DialCallStatus for a human who did not get the call."""
+
+
+def dial_outcome(status: str, bridged: str) -> TransferOutcome:
+    """Return what became of a `<Dial>`, by its DialCallStatus and DialBridged.
+
+    Who picks up and hangs up before he is connected is "completed", too, but was not bridged.
+    """
+    if status in ("completed", "answered"):
+        met = bridged.lower() != "false"
+        return TransferOutcome.TRANSFER_OUTCOME_ANSWERED if met else TransferOutcome.TRANSFER_OUTCOME_NO_ANSWER
+    return NOT_ANSWERED.get(status, TransferOutcome.TRANSFER_OUTCOME_FAILED)
+
 
 ENDED_STATUSES = FAILED_STATUSES | {"completed"}
 """Values of CallStatus for a leg that is over."""

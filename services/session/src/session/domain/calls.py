@@ -88,7 +88,7 @@ def attach(session: state.SessionRecord, call_id: str, gateway_slot: int) -> sta
 
 
 def note_transfer(session: state.SessionRecord, call_id: str, transfer: api.PendingTransfer) -> None:
-    """Keep what is known of a live call's transfer.
+    """Keep what is known of a live call's transfer; an empty one says that there is none any more.
 
     Raises:
         NotFound: no such call, or it has ended.
@@ -96,7 +96,9 @@ def note_transfer(session: state.SessionRecord, call_id: str, transfer: api.Pend
     known = find(session, call_id)
     if known is None or known.ended:
         raise NotFound(f"no live call {call_id}")
-    known.transfer.CopyFrom(transfer)
+    known.ClearField("transfer")
+    if transfer.HasField("transfer"):
+        known.transfer.CopyFrom(transfer)
 
 
 def end_call(session: state.SessionRecord, call_id: str, reason: call.EndReason, ended_at: int, policy: Policy) -> bool:
