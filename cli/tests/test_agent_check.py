@@ -55,6 +55,11 @@ def test_risky_patterns_are_warned_of(
     assert any(warning in line and line.startswith(f"{file}:") and " — " in line for line in warnings), said.out
 
 
+def test_a_risk_that_is_meant_is_accepted_where_it_stands(opusagent, rewrite: Callable[[str, str], Path]) -> None:
+    file = rewrite('"yes": order}', '"yes": order, "no": sure}  # accepted: there is no other way')
+    assert opusagent("agent", "check", file).lines == ["1 agent checked: no errors, no warnings (1 accepted)"]
+
+
 def test_findings_as_json(opusagent, rewrite: Callable[[str, str], Path]) -> None:
     file = rewrite('"yes": order', '"yes": order, "no": sure')
     said = opusagent("agent", "check", "--json", file)

@@ -12,12 +12,12 @@ from opusagent_cli.options import UsageError
 T = TypeVar("T")
 
 
-def go(work: Coroutine[Any, Any, T]) -> T:
+def go(work: Coroutine[Any, Any, T], log_level: str = "WARNING") -> T:
     """Run a command to its end on a loop of its own. Raises UsageError for a service that does not answer."""
     # Imported here: gRPC takes a while, which `--help` should not wait for.
     from chassis.rpc import RpcError
 
-    logging.configure("opusagent", "WARNING", "console")
+    logging.configure("opusagent", log_level, "console")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(work)

@@ -15,6 +15,9 @@ from opusagent_cli.agent.risks import risks, shared_numbers
 from opusagent_cli.console import Terminal
 from opusagent_cli.running import go
 
+ACCEPTED = "# accepted:"
+"""On the line of a warning, with the reason behind it: the warning is not given."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -31,11 +34,12 @@ class Finding:
 
 @dataclass
 class Checked:
-    """What was found in some definitions. `good`: those without errors."""
+    """What was found in some definitions. `good`: those without errors; `accepted`: warnings that authors answered."""
 
     files: list[Path]
     good: list[tuple[Agent, Source]]
     findings: list[Finding]
+    accepted: int = 0
 
     @property
     def errors(self) -> int:
@@ -48,10 +52,22 @@ def examine(paths: Iterable[Path]) -> Checked:
     checked = Checked(agent_files(paths), [], [])
     for file in checked.files:
         checked.findings += [Finding("error", problem) for problem in _problems(file, checked.good)]
-    for agent, source in checked.good:
-        checked.findings += [Finding("warning", problem) for problem in risks(agent, source)]
-    checked.findings += [Finding("warning", problem) for problem in shared_numbers(checked.good)]
+    warnings = [problem for agent, source in checked.good for problem in risks(agent, source)]
+    warnings += shared_numbers(checked.good)
+    answered = _answered(checked.files)
+    checked.findings += [Finding("warning", each) for each in warnings if (each.file, each.line) not in answered]
+    checked.accepted = len(warnings) + checked.errors - len(checked.findings)
     return checked
+
+
+def _answered(files: Iterable[Path]) -> set[tuple[str, int]]:
+    """Return the lines on which an author says that a risk is meant."""
+    return {
+        (str(file), number)
+        for file in files
+        for number, line in enumerate(file.read_bytes().decode(errors="replace").splitlines(), start=1)
+        if ACCEPTED in line
+    }
 
 
 def _problems(file: Path, good: list[tuple[Agent, Source]]) -> Iterator[Problem]:
@@ -80,7 +96,7 @@ def check(paths: Sequence[Path], terminal: Terminal, *, tools: bool = False) -> 
     """Check and print; return whether there is no error."""
     checked = examine(paths)
     if tools:
-        go(examine_tools(checked))
+        go(examine_tools(checked), log_level="CRITICAL")
     for finding in checked.findings:
         if terminal.json:
             terminal.machine(json.dumps({"level": finding.level, **asdict(finding.problem)}, ensure_ascii=False))
@@ -95,7 +111,8 @@ def _sum(checked: Checked) -> str:
     files, errors = len(checked.files), checked.errors
     warnings = len(checked.findings) - errors
     agents = "1 agent" if files == 1 else f"{files} agents"
-    return f"{agents} checked: {_count(errors, 'error')}, {_count(warnings, 'warning')}"
+    accepted = f" ({checked.accepted} accepted)" if checked.accepted else ""
+    return f"{agents} checked: {_count(errors, 'error')}, {_count(warnings, 'warning')}{accepted}"
 
 
 def _count(number: int, word: str) -> str:

@@ -86,7 +86,7 @@ def chat(
     from opusagent_cli.agent import chatting
 
     options = chatting.ChatOptions(path, script, chatting.showing(show), data, at, caller)
-    go(chatting.chat(options, Terminal(json=json)))
+    go(chatting.chat(options, Terminal(json=json)), log_level="ERROR")
 
 
 @app.command()

@@ -92,14 +92,14 @@ def _unsaid(task: Task, name: str, state: Any, source: Source, here: Path) -> It
 
 def _handoffs(agent: Agent, task: Task, source: Source, path: Path) -> Iterator[Problem]:
     def nobody_decided(edge: Edge) -> bool:
-        return edge.key == "to" or (edge.key == "transitions" and edge.label in {"", "otherwise"})
+        return edge.key in {"to", "transitions"} and not edge.label
 
     unasked = walk(task, [task.initial], nobody_decided)
     for name, state in task.states.items():
         if state.kind != "handoff":
             continue
         here: Path = ("states", name)
-        if name in unasked:
+        if name in unasked and name != task.initial:
             message = "the call is transferred without the caller's yes and without a rule"
             yield source.problem((*path, *here), message, "ask in a confirm state, or decide by a rule")
         if not (state.target or agent.escalation.target or state.unavailable):

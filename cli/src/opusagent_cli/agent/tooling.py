@@ -14,7 +14,7 @@ from fsa_engine.settings import EngineSettings
 from opusagent_cli.agent.rooms import folder_of
 
 _STATE = re.compile(r"(\w+)\.(\w+): tool (\w+) (?:takes no|needs an) argument '(\w+)'")
-_TOOL = re.compile(r"(?:has no tool '|^tool )(\w+)")
+_TOOL = re.compile(r"(?:has no tool '|^tool (?!server ))(\w+)")
 _SERVER = re.compile(r"^tool server (\w+)")
 
 
