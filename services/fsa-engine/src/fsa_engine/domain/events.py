@@ -103,6 +103,13 @@ class ToolReturned(_Happened):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ToolProgressed(_Happened):
+    """A tool that a task waits for says that it is still at work; in its own words, which nobody hears."""
+
+    intent_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReasoningReturned(_Happened):
     """What a model made of an intent of kind "reason".
 
@@ -169,6 +176,7 @@ Event: TypeAlias = (
     | AnswerTask
     | CancelTask
     | ToolReturned
+    | ToolProgressed
     | ReasoningReturned
     | TransferReturned
     | HandedOver

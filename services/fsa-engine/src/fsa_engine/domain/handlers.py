@@ -19,12 +19,14 @@ from fsa_engine.domain.events import (
     ReasoningReturned,
     StartTask,
     TimePassed,
+    ToolProgressed,
     ToolReturned,
     TransferReturned,
     Utterance,
 )
 from fsa_engine.domain.floor import give
 from fsa_engine.domain.handing import handed_off, handed_over, transfer_returned
+from fsa_engine.domain.outputs import Progress
 from fsa_engine.domain.remembering import recall
 from fsa_engine.domain.resuming import open_call
 from fsa_engine.domain.secrecy import words_hidden
@@ -172,6 +174,14 @@ def _tool(turn: Turn, event: ToolReturned) -> None:
         give(turn)
 
 
+def _tool_progress(turn: Turn, event: ToolProgressed) -> None:
+    _on_call(turn)
+    task = next((task for task in turn.snapshot.tasks if task.waiting == event.intent_id), None)
+    if task is None or not turn.has_floor(task):
+        raise Illegal("nobody waits to hear of this tool")
+    turn.say(Progress(turn.agent.texts.still_working), task.task_id)
+
+
 def _reasoning(turn: Turn, event: ReasoningReturned) -> None:
     time_is_up(turn)
     if reasoning_returned(turn, event):
@@ -208,6 +218,7 @@ HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     AnswerTask: _answer,
     CancelTask: _cancel,
     ToolReturned: _tool,
+    ToolProgressed: _tool_progress,
     ReasoningReturned: _reasoning,
     TransferReturned: transfer_returned,
     HandedOver: handed_over,

@@ -199,6 +199,7 @@ _KINDS: dict[str, type[Any]] = {
         events.AnswerTask,
         events.CancelTask,
         events.ToolReturned,
+        events.ToolProgressed,
         events.ReasoningReturned,
         events.TransferReturned,
         events.HandedOver,
