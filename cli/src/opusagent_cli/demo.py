@@ -209,7 +209,7 @@ def bookings_in(data: Path) -> Bookings:
             str(script),
             "--list",
             "--json",
-            env={**os.environ, "OPUSAGENT_DATA": str(data)},
+            env={**os.environ, "OPUSAGENT_DATA": str(data.absolute())},
             stdout=asyncio.subprocess.PIPE,
         )
         out, _ = await process.communicate()

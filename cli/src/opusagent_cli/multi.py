@@ -127,7 +127,8 @@ async def _end(replica: Replica) -> None:
 def _replicas(options: UpOptions) -> list[Replica]:
     replicas: list[Replica] = []
     ops_port = options.ops_port
-    for service in SERVICES:
+    # The gateway's operator port, which lists the calls, is the one that was asked for.
+    for service in sorted(SERVICES, key=lambda name: name != "gateway"):
         for number in range(options.replicas.get(service, 1)):
             moved = replace(
                 options,

@@ -79,7 +79,7 @@ def _common(options: UpOptions) -> dict[str, str]:
         "LOG_FORMAT": os.environ.get("LOG_FORMAT", "console"),
         "KAFKA_BOOTSTRAP_SERVERS": options.kafka,
         "SESSION_TARGET": f"127.0.0.1:{options.session_port}",
-        "DATA_DIR": str(options.data),
+        "DATA_DIR": str(options.data.absolute()),
         "PUBLIC_URL": options.public_url,
         **_twilio(options),
     }
@@ -107,7 +107,7 @@ def _session(options: UpOptions) -> dict[str, str]:
 
 
 def _engine(options: UpOptions) -> dict[str, str]:
-    return {"AGENTS_PATH": str(options.agents), "DEFAULT_AGENT": options.agent}
+    return {"AGENTS_PATH": str(options.agents.absolute()), "DEFAULT_AGENT": options.agent}
 
 
 def _relay(options: UpOptions) -> dict[str, str]:
