@@ -202,6 +202,7 @@ async def serve_model(port: int, terminal: Terminal) -> None:
 def bookings_in(data: Path) -> Bookings:
     """Return what lists the clinic's calendar, as its own tool server prints it."""
     script = REPOSITORY / "agents" / "appointment" / "calendar_server.py"
+    environ = {**os.environ, "OPUSAGENT_DATA": str(data.absolute())}
 
     async def bookings() -> Sequence[Mapping[str, str]]:
         process = await asyncio.create_subprocess_exec(
@@ -209,7 +210,7 @@ def bookings_in(data: Path) -> Bookings:
             str(script),
             "--list",
             "--json",
-            env={**os.environ, "OPUSAGENT_DATA": str(data.absolute())},
+            env=environ,
             stdout=asyncio.subprocess.PIPE,
         )
         out, _ = await process.communicate()
