@@ -44,6 +44,8 @@ CREATE TABLE IF NOT EXISTS sign_ins (
     call TEXT PRIMARY KEY, customer TEXT NOT NULL, wrong INTEGER NOT NULL, until REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS orders (
     number TEXT PRIMARY KEY, kind TEXT NOT NULL, customer TEXT NOT NULL, details TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS statements (
+    number TEXT PRIMARY KEY, card_in_hand INTEGER NOT NULL, secret_told INTEGER NOT NULL, last_used TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL);
 """
 
@@ -198,6 +200,23 @@ class Bank:
             return {"signed_in": True, "noted": True, "case": _order(db, "dispute", customer, payment)}
 
         return self._once_signed_in(key, call, act)
+
+    def add_statement(self, key: str, call: str, case: str, answers: tuple[bool, bool, str]) -> Answer:
+        """Add to a dispute of the customer's own: card in hand, PIN or code told to somebody, day of the last use."""
+
+        def act(db: sqlite3.Connection, customer: sqlite3.Row) -> Answer:
+            query = "SELECT * FROM orders WHERE number = ? AND kind = 'dispute' AND customer = ?"
+            if db.execute(query, (case, customer["customer"])).fetchone() is None:
+                return {"signed_in": True, "added": False}
+            db.execute("REPLACE INTO statements VALUES (?, ?, ?, ?)", (case, *answers))
+            return {"signed_in": True, "added": True}
+
+        return self._once_signed_in(key, call, act)
+
+    def statements(self) -> list[dict[str, Any]]:
+        """Return what customers stated on their disputes."""
+        with self._transaction() as db:
+            return [dict(row) for row in db.execute("SELECT * FROM statements ORDER BY number")]
 
     def orders(self) -> list[dict[str, str]]:
         """Return what was done: transfers, replacements and disputes, in order."""

@@ -103,6 +103,12 @@ class Reviewed(_SignedIn, total=False):
     case: str
 
 
+class Stated(_SignedIn, total=False):
+    """Whether the statement was added to the case."""
+
+    added: bool
+
+
 def database_path() -> Path:
     """Return the bank's file; its directory is made when missing."""
     home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "opusagent"
@@ -170,6 +176,21 @@ def _add_cards(server: MCPServer, bank: Bank) -> None:
         """Note whether the customer made a payment; one that he did not make blocks its card."""
         return cast(Reviewed, bank.review(_key(idempotency_key, ctx), call, payment, recognised))
 
+    @server.tool()
+    def add_statement(
+        ctx: AnyContext,
+        *,
+        call: str,
+        case: str,
+        card_in_hand: bool,
+        secret_told: bool,
+        last_used: str,
+        idempotency_key: str = "",
+    ) -> Stated:
+        """Add to a dispute: card in hand, PIN or code told to somebody, day of the last own use (YYYY-MM-DD)."""
+        key = _key(idempotency_key, ctx)
+        return cast(Stated, bank.add_statement(key, call, case, (card_in_hand, secret_told, last_used)))
+
 
 def _add_money(server: MCPServer, bank: Bank) -> None:
     @server.tool()
@@ -206,7 +227,11 @@ def main(arguments: list[str]) -> int:
     if not options.list:
         build_server(bank).run("stdio")
         return 0
-    listed = {"cards": bank.cards(), "orders": bank.orders()}
+    listed: dict[str, list[dict[str, Any]]] = {
+        "cards": bank.cards(),
+        "orders": bank.orders(),
+        "statements": bank.statements(),
+    }
     if options.json:
         print(json.dumps(listed, indent=2))
         return 0
@@ -214,6 +239,8 @@ def main(arguments: list[str]) -> int:
         print("card ending in {last_four}  {kind:<6}  {status:<8}  {customer}".format(**row))
     for row in listed["orders"]:
         print("{number}  {kind:<12}  {customer}  {details}".format(**row))
+    for row in listed["statements"]:
+        print("{number}  card in hand: {card_in_hand}, secret told: {secret_told}, last used {last_used}".format(**row))
     return 0
 
 

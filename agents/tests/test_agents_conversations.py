@@ -20,7 +20,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp import Client
 from mcp.server import MCPServer
 
-from fsa_engine.domain.conversation import Played, Script, load_scripts, run
+from fsa_engine.domain.conversation import Played, Script, load_scripts, run, spoken_texts
 from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.loading import load_agent
 from opusagent_cli.agent.coverage import coverage
@@ -50,9 +50,14 @@ def clinic(folder: Path) -> MCPServer:
     return calendar_server.build_server(calendar)
 
 
+def harbor_bank(folder: Path) -> MCPServer:
+    return bank_server.build_server(bank.Bank(folder / "bank.sqlite", NOON.timestamp))
+
+
 SERVERS: dict[str, Callable[[Path], MCPServer]] = {
     "appointment": clinic,
-    "card": lambda folder: bank_server.build_server(bank.Bank(folder / "bank.sqlite", NOON.timestamp)),
+    "card": harbor_bank,
+    "fraud": harbor_bank,
     "helpdesk": lambda folder: desk_server.build_server(
         desk.Desk(folder / "desk.sqlite", NOON.timestamp, lambda: "246810")
     ),
@@ -88,53 +93,78 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def agent(name: str) -> Agent:
-    return load_agent(AGENTS / name / "agent.yaml")
+def agents() -> dict[str, Agent]:
+    return {name: load_agent(AGENTS / name / "agent.yaml") for name in NAMES}
 
 
 @pytest.fixture(scope="module")
-def played(agent: Agent, name: str) -> list[Played]:
-    return [run(agent, script) for script in scripts_of(name)]
+def played(agents: dict[str, Agent]) -> dict[str, list[Played]]:
+    """Every agent's conversations, the others standing by to take over."""
+    return {
+        name: [run(agent, script, others=agents.values()) for script in scripts_of(name)]
+        for name, agent in agents.items()
+    }
 
 
-def test_every_conversation_goes_as_written(played: list[Played]) -> None:
-    assert [failure for each in played for failure in each.failures] == []
+@pytest.fixture(scope="module")
+def alone(agents: dict[str, Agent]) -> list[Played]:
+    """The conversations of the bank, of which some end at a fraud desk that is not there."""
+    return [run(agents["card"], script) for script in scripts_of("card")]
+
+
+def test_every_conversation_goes_as_written(played: dict[str, list[Played]], name: str) -> None:
+    assert [failure for each in played[name] for failure in each.failures] == []
 
 
 def test_the_conversations_go_through_every_state_and_every_transition(
-    agent: Agent, played: list[Played], capsys: pytest.CaptureFixture[str]
+    agents: dict[str, Agent],
+    played: dict[str, list[Played]],
+    alone: list[Played],
+    name: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    found = coverage(agent, played)
+    found = coverage(agents[name], [*alone, *(each for several in played.values() for each in several)])
     with capsys.disabled():
         print(
-            f"\n{agent.agent}: {len(played)} conversations, {len(found.seen_states)} of {len(found.states)} states, "
+            f"\n{name}: {len(played[name])} conversations, {len(found.seen_states)} of {len(found.states)} states, "
             f"{len(found.seen_transitions)} of {len(found.transitions)} transitions"
         )
     assert found.missed_states == []
     assert found.missed_transitions == []
 
 
-def test_against_its_own_tool_server(agent: Agent, name: str, portal: BlockingPortal, tmp_path: Path) -> None:
+def test_a_fraud_desk_that_is_not_there_calls_back(alone: list[Played]) -> None:
+    texts = [text for each in alone for text in spoken_texts(each.steps)]
+    assert "Our fraud desk is busy at the moment and will call you back today." in texts
+
+
+def test_against_its_own_tool_server(
+    agents: dict[str, Agent], name: str, portal: BlockingPortal, tmp_path: Path
+) -> None:
     failures = []
     chosen = without_fakes(name)
-    assert len(chosen) >= 8
+    assert len(chosen) >= 3
     for number, script in enumerate(chosen):
         folder = tmp_path / str(number)
         folder.mkdir()
         with tools_of(SERVERS[name](folder), portal) as tools:
-            failures += run(agent, script, tools).failures
+            failures += run(agents[name], script, tools, agents.values()).failures
     assert failures == []
 
 
-def test_no_secret_stands_in_an_audit(agent: Agent, played: list[Played]) -> None:
+SECRETS = {"card": ("4711", "10020030", "5555555555554444", "1980-05-04"), "helpdesk": ("246810",)}
+
+
+@pytest.mark.parametrize("agent", SECRETS)
+def test_no_secret_stands_in_an_audit(played: dict[str, list[Played]], agent: str) -> None:
     """What is keyed in as a secret is in no record of any step, as it is or spaced."""
-    secrets = {"card": ("4711", "10020030", "5555555555554444", "1980-05-04"), "helpdesk": ("246810",)}
-    records = [str(record) for each in played for step in each.steps for record in step.audit]
-    for secret in secrets.get(agent.agent, ()):
+    records = [str(record) for each in played[agent] for step in each.steps for record in step.audit]
+    assert len(records) > 100
+    for secret in SECRETS[agent]:
         for form in (secret, " ".join(secret)):
             assert not [record for record in records if form in record]
 
 
-def test_numbers_differ(agent: Agent) -> None:
-    others = [load_agent(AGENTS / other / "agent.yaml") for other in NAMES if other != agent.agent]
-    assert not set(agent.called_numbers) & {number for other in others for number in other.called_numbers}
+def test_no_number_is_answered_by_two(agents: dict[str, Agent]) -> None:
+    numbers = [number for agent in agents.values() for number in agent.called_numbers]
+    assert len(numbers) == len(set(numbers))

@@ -145,6 +145,16 @@ def test_a_disputed_payment_blocks_its_card(bank: Bank) -> None:
     assert bank.review("k2", "call", "X3", recognised=False) == {"signed_in": True, "noted": False}, "somebody else's"
 
 
+def test_a_statement_goes_to_an_open_case_of_ones_own(bank: Bank) -> None:
+    assert not bank.add_statement("k1", "call", "D00001", (True, False, "2025-11-30"))["added"], "no such case"
+    bank.review("k2", "call", "X1", recognised=False)
+    assert bank.add_statement("k3", "call", "D00001", (True, False, "2025-11-30"))["added"]
+    bank.sign_in("k4", "other", JAMES, birth_date="1992-11-23")
+    assert not bank.add_statement("k5", "other", "D00001", (False, True, "2025-11-30"))["added"], "somebody else's"
+    assert bank.add_statement("k6", "stranger", "D00001", (False, True, "2025-11-30")) == {"signed_in": False}
+    assert bank.statements() == [{"number": "D00001", "card_in_hand": 1, "secret_told": 0, "last_used": "2025-11-30"}]
+
+
 def test_a_second_start_keeps_what_was_done(bank: Bank, tmp_path: Path) -> None:
     bank.block("k", "call", "debit")
     again = Bank(tmp_path / "bank.sqlite")
