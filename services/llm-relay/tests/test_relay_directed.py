@@ -12,7 +12,6 @@ from opusagent.call.v1.call_pb2 import (
     END_REASON_AGENT_HUNG_UP,
     END_REASON_CALLER_HUNG_UP,
     END_REASON_PROVIDER_ERROR,
-    END_REASON_TRANSFERRED,
 )
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIRECTED
 from opusagent.events.v1.events_pb2 import SPEAKER_AGENT, SPEAKER_CALLER
@@ -20,7 +19,6 @@ from opusagent.fsa.v1.fsa_pb2 import (
     Accepted,
     Ask,
     Expectation,
-    HandOff,
     HangUp,
     KeyPress,
     Output,
@@ -335,14 +333,6 @@ async def test_a_caller_who_speaks_into_the_goodbye_is_answered(rig: Any) -> Non
     hear_all(rig, session.speak())
     assert rig.sent("hang_up") == []
     assert session.texts[-1] == "Yes?"
-
-
-async def test_hand_off_transfers(rig: Any) -> None:
-    hand_off = Output(output_id="o#1", hand_off=HandOff(target="tel:+15550100"))
-    session = await rig.open(say("o#0", "I will connect you."), hand_off)
-    hear_all(rig, session.speak())
-    [hang_up] = rig.sent("hang_up")
-    assert (hang_up.hang_up.reason, hang_up.hang_up.detail) == (END_REASON_TRANSFERRED, "tel:+15550100")
 
 
 async def test_guidance_for_a_model_is_delivered_without_a_word(rig: Any) -> None:

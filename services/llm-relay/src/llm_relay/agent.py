@@ -10,14 +10,15 @@ from dataclasses import replace
 from audio.transcode import Transcoder
 from llm_relay.backends.port import Capabilities, Manner, ModelSession, Part
 from llm_relay.domain.conversation import Conversation
+from llm_relay.domain.gate import Fate, Piece
 from llm_relay.domain.outputs import Delivery, Line, kind, word_for_word, words
 from llm_relay.domain.response import Stage
 from llm_relay.domain.turns import Caller, Item
 from llm_relay.links import Links
-from llm_relay.metrics import RESPONSE, TURNS, UNREPORTED
+from llm_relay.metrics import GATED, RESPONSE, TURNS, UNREPORTED
 from opusagent.call.v1.call_pb2 import END_REASON_AGENT_HUNG_UP, END_REASON_PROVIDER_ERROR, END_REASON_TRANSFERRED
 from opusagent.events.v1.events_pb2 import SPEAKER_AGENT, TurnTaken
-from opusagent.fsa.v1.fsa_pb2 import Output
+from opusagent.fsa.v1.fsa_pb2 import HandOff, Output
 from opusagent.media.v1.inbox_pb2 import Heard
 
 
@@ -29,6 +30,7 @@ class Agent:
         self._call_id = call_id
         self._outputs = state.outputs
         self._floor = state.floor
+        self._gate = state.gate
         self._silence = state.silence
         self._response = state.response
         self._gateway = links.gateway
@@ -39,6 +41,10 @@ class Agent:
         self._bytes_per_ms = to_call.dst.bytes_per_ms
         self.session: ModelSession | None = None
         self.closed = False
+        # The caller is being put through to a human: nothing is said to him, and nothing of him is heard.
+        self.away = False
+        # He is back on a new socket, and what became of it is about to be said.
+        self.returning = False
         # No output of the engine is spoken while its answer to the caller's latest words is outstanding.
         self.holding = False
         # The last question put, and what an interruption left unheard.
@@ -48,7 +54,13 @@ class Agent:
     @property
     def busy(self) -> bool:
         """Whether the agent speaks, will speak, or must wait."""
-        return self.holding or not self._outputs.empty or self.session is None or not self.session.free
+        waits = self.holding or self.away or not self._outputs.empty
+        return waits or self.session is None or not self.session.free
+
+    @property
+    def gated(self) -> bool:
+        """Whether what the model says of its own accord has to wait for the engine."""
+        return self._gate.gated
 
     # ---- outputs
 
@@ -67,7 +79,7 @@ class Agent:
 
     def _may_speak(self) -> bool:
         free = self.session is not None and self.session.free
-        return free and not self.holding and not self.closed and self._caller_waits
+        return free and not (self.holding or self.away or self.closed) and self._caller_waits
 
     @property
     def _caller_waits(self) -> bool:
@@ -86,6 +98,7 @@ class Agent:
             parts = [part for part in parts if part.manner is not Manner.UNSPOKEN]
         parts = [part for part in parts if part.text]
         if parts:
+            self._gate.delivering()
             session.deliver(delivery.delivery_id, parts)
         else:
             self.generated(delivery.delivery_id)
@@ -102,21 +115,58 @@ class Agent:
         if output is None or not self._floor.quiet or not self._outputs.idle:
             return
         self._outputs.close()
-        self.closed = True
         self._transcript.delivered([output.output_id])
-        if kind(output) == "hand_off":
-            self._gateway.hang_up(END_REASON_TRANSFERRED, output.hand_off.target)
-        else:
-            self._gateway.hang_up(END_REASON_AGENT_HUNG_UP)
+        if kind(output) == "hand_off" and output.hand_off.target:
+            self._put_through(output.hand_off)
+            return
+        self.closed = True
+        self._gateway.hang_up(END_REASON_TRANSFERRED if kind(output) == "hand_off" else END_REASON_AGENT_HUNG_UP)
+
+    def _put_through(self, hand_off: HandOff) -> None:
+        self.away, self.returning = True, False
+        if self.session is not None:
+            self.session.silence()
+        self._gateway.transfer(hand_off.target, hand_off.summary)
 
     # ---- speech of the model
 
     def item_begun(self, item_id: str, delivery_id: str) -> None:
         """An item carries a delivery."""
+        self._gate.carries(item_id)
         self._outputs.item_begun(delivery_id, item_id)
 
     def audio(self, item_id: str, audio: bytes, text: str, last: bool) -> None:
-        """Speech to be played; dropped when its item was cut."""
+        """Speech of the model: played, held until the engine's verdict, or dropped."""
+        if not self.away and self._gate.take(item_id, Piece(audio, text, last)) is Fate.PASSES:
+            self._play(item_id, audio, text, last)
+
+    def gate(self) -> None:
+        """From now on what the model says of its own accord waits for the engine."""
+        self._gate.gated = True
+
+    def verdict(self, gated: bool | None, *, says: bool) -> None:
+        """The engine has answered: what the model has said meanwhile is let go, or never heard (see `Gate.verdict`)."""
+        verdict = self._gate.verdict(gated, says=says)
+        if verdict.dropped and self.session is not None:
+            GATED.inc(len(verdict.dropped))
+            self.session.silence()
+            if self._can.truncates:
+                for item_id in verdict.dropped:
+                    self.session.truncate(item_id, 0)
+        for item_id, pieces in verdict.released:
+            for piece in pieces:
+                self._play(item_id, *piece)
+
+    def ask_again(self) -> None:
+        """Put the last question once more."""
+        if self._outputs.empty and self._question is not None:
+            self._outputs.put_back([replace(self._question, text=words(self._question.output))])
+
+    def turn_began(self) -> None:
+        """The caller speaks."""
+        self._gate.turn_began()
+
+    def _play(self, item_id: str, audio: bytes, text: str, last: bool) -> None:
         item = self._floor.item(item_id)
         if item is None:
             return
@@ -207,14 +257,16 @@ class Agent:
 
     def reattach(self) -> None:
         """The socket was lost, and what had not been heard with it: say that again, or the last question."""
+        if self.away:
+            self.returning = True
+            return
         if self.session is not None:
             self.session.silence()
         self._outputs.cut()
         for item in self._floor.lose():
             self._over(item)
         self.resume()
-        if self._outputs.empty and self._question is not None:
-            self._outputs.put_back([replace(self._question, text=words(self._question.output))])
+        self.ask_again()
 
     def give_up(self, reason: str) -> None:
         """There is nobody who could speak any more: end the call."""

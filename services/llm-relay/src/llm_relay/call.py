@@ -18,6 +18,7 @@ from llm_relay.agent import Agent
 from llm_relay.backends.port import Backend, BackendError, Capabilities, ModelSession, Opening
 from llm_relay.dialogue import Dialogue
 from llm_relay.domain.conversation import Conversation
+from llm_relay.domain.gate import Gate
 from llm_relay.domain.outputs import Outputs
 from llm_relay.links import Links
 from opusagent.call.v1.call_pb2 import ENCODING_ALAW, ENCODING_MULAW, ENCODING_PCM16, AudioFormat, CallInfo
@@ -70,7 +71,7 @@ class Call:
         self._transcript = transcript
         self._format = audio_format(opened.call.format)
         self._model_format = model_format(around.backend.capabilities, self._format)
-        state = Conversation(Outputs(opened.route.relay_generation))
+        state = Conversation(Outputs(opened.route.relay_generation), Gate(self._model_format.bytes_per_ms))
         links = self._links = _link(opened, around, transcript)
         can, to_call = around.backend.capabilities, Transcoder(self._model_format, self._format)
         self._agent = Agent(self.info.call_id, state, links, can, to_call)

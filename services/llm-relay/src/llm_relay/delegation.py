@@ -5,7 +5,7 @@ every call go the caller's own words of the turn that led to it: when they are s
 for them, but not for long.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -41,11 +41,15 @@ class Refused(Exception):
 class Delegation:
     """Of one call."""
 
-    def __init__(self, call_id: str, engine: EngineLink, floor: Floor, timers: Timers) -> None:
+    def __init__(
+        self, call_id: str, engine: EngineLink, floor: Floor, timers: Timers, on_event: Callable[[str], None]
+    ) -> None:
+        """`on_event`: told the id of each event that a function call became."""
         self._call_id = call_id
         self._engine = engine
         self._floor = floor
         self._timers = timers
+        self._on_event = on_event
         self.session: ModelSession | None = None
         # The caller's latest turn; None when it had no words.
         self._said: Said | None = None
@@ -53,6 +57,11 @@ class Delegation:
         # Open tasks, and the one whose question was put last; empty for a question of the conversation.
         self._tasks: set[str] = set()
         self._asked: str | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no function call waits for words."""
+        return not self._waiting
 
     def learn(self, outputs: Iterable[Output]) -> None:
         """Remember which tasks are open, and whose question was put last."""
@@ -93,7 +102,9 @@ class Delegation:
     def _pass_on(self, call: ToolCall) -> None:
         outcome, answer = "accepted", ACCEPTED
         try:
-            self._engine.post(f"{self._call_id}/f{call.function_call_id}", **self._event(call))
+            event_id = f"{self._call_id}/f{call.function_call_id}"
+            self._engine.post(event_id, **self._event(call))
+            self._on_event(event_id)
         except Refused as refusal:
             outcome, answer = "refused", str(refusal)
             _log.warning("a function call of the model cannot be passed on", why=answer)

@@ -10,18 +10,20 @@ from audio.transcode import Transcoder
 from llm_relay.adapters.engine import utterance
 from llm_relay.adapters.timers import Cancel
 from llm_relay.agent import Agent
+from llm_relay.awaiting import Awaiting
 from llm_relay.backends.port import Listener, ModelSession, Said, ToolCall
 from llm_relay.delegation import Delegation
 from llm_relay.domain.backchannel import is_backchannel
 from llm_relay.domain.conversation import Conversation
+from llm_relay.domain.outputs import spoken
 from llm_relay.domain.response import Stage
 from llm_relay.domain.turns import Caller
 from llm_relay.links import Links
 from llm_relay.metrics import BARGE_INS, NO_INPUTS, TURNS, UNCLEAR
-from opusagent.call.v1.call_pb2 import CallInfo, Route
+from opusagent.call.v1.call_pb2 import TRANSFER_OUTCOME_ANSWERED, CallInfo, Route, TransferResult
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIRECTED, DialoguePlan
 from opusagent.events.v1.events_pb2 import SPEAKER_CALLER, TurnTaken
-from opusagent.fsa.v1.fsa_pb2 import NoInput, Outputs
+from opusagent.fsa.v1.fsa_pb2 import NoInput, Output, Outputs, Verbatim
 from opusagent.media.v1.inbox_pb2 import (
     SPEECH_PHASE_COMMITTED,
     SPEECH_PHASE_STARTED,
@@ -33,8 +35,8 @@ HEARD_THROUGH_MS = 1000
 """Caller media between two reports of what was taken in."""
 EARLY_FRAMES = 750
 """Frames of caller audio kept until the model session is there: 15 s at 20 ms."""
-HOLD_MS = 1500
-"""How long outputs wait for the engine's answer to the caller's latest words before they are said without it."""
+UNREACHED = "I'm sorry, nobody can take your call right now."
+"""Said to a caller whom no human took, where the engine has nothing to say to him."""
 
 
 class Dialogue(Listener):
@@ -53,19 +55,19 @@ class Dialogue(Listener):
         self._gateway = links.gateway
         self._transcript = links.transcript
         self._timers = links.timers
-        self._delegation = Delegation(call.call_id, links.engine, state.floor, links.timers)
+        self._awaiting = Awaiting(agent, links.timers, self._settle)
+        self._delegation = Delegation(call.call_id, links.engine, state.floor, links.timers, self._awaiting.asked)
         self._to_model = to_model
         self._bytes_per_ms = to_model.src.bytes_per_ms
         self._session: ModelSession | None = None
         self._directed = True
+        # The event by which the engine learns that no human took the call.
+        self._refusal = ""
         # Caller audio that arrived before there was a session.
         self._early: list[tuple[bytes, int]] = []
         self._reported_ms = 0
         self._turn_started_ms = 0
         self._interrupted = False
-        # The event whose answer outputs wait for; a prefix of its id for keys, which the gateway numbers.
-        self._awaited = ""
-        self._hold: Cancel | None = None
         self._alarm: tuple[int, Cancel] | None = None
 
     # ---- the call
@@ -82,6 +84,8 @@ class Dialogue(Listener):
     def audio(self, audio: bytes, media_ms: int) -> None:
         """Caller audio in the call's format."""
         end_ms = self._floor.media_ms = media_ms + len(audio) // self._bytes_per_ms
+        if self._agent.away and not self._is_back():
+            return
         audio = self._to_model.feed(audio)
         if self._session is None:
             self._early.append((audio, media_ms))
@@ -107,7 +111,23 @@ class Dialogue(Listener):
         """The caller pressed a key, which the engine has from the gateway: stop speaking, and wait for its answer."""
         self._agent.interrupt()
         self._agent.answered()
-        self._await(f"{self.call.call_id}/k")
+        self._awaiting.event(f"{self.call.call_id}/k")
+        self._settle()
+
+    def _is_back(self) -> bool:
+        """Whether audio of an absent caller says that he is back: only from a new socket, whose result was lost."""
+        self._agent.away = not self._agent.returning
+        return self._agent.returning
+
+    def transferred(self, result: TransferResult) -> None:
+        """A human has the caller, or the caller is back: what to say to him is the engine's to decide."""
+        self._agent.away = False
+        if result.outcome == TRANSFER_OUTCOME_ANSWERED:
+            self._agent.closed = True
+            return
+        self._refusal = result.event_id
+        self._awaiting.event(result.event_id)
+        self._engine.post(result.event_id, transferred=result)
         self._settle()
 
     def reattached(self, route: Route) -> None:
@@ -124,9 +144,9 @@ class Dialogue(Listener):
         """The call is over."""
         self._agent.end()
         self._engine.close()
-        for cancel in (self._hold, self._alarm[1] if self._alarm else None):
-            if cancel is not None:
-                cancel()
+        self._awaiting.over()
+        if self._alarm is not None:
+            self._alarm[1]()
         self._delegation.close()
         if self._session is not None:
             await self._session.close()
@@ -137,36 +157,30 @@ class Dialogue(Listener):
     def outputs(self, outputs: Outputs) -> None:
         """What the engine wants said or done."""
         self._engine.answered(outputs.event_id)
-        answers = bool(self._awaited) and outputs.event_id.startswith(self._awaited)
-        self._delegation.learn(outputs.outputs)
-        self._agent.add(outputs.outputs, answers_caller=answers)
+        answers = self._awaiting.answers(outputs.event_id)
+        made = list(outputs.outputs)
+        if outputs.event_id == self._refusal and not made:
+            made = [_unreached(outputs.event_id)]
+        self._delegation.learn(made)
+        self._agent.add(made, answers_caller=answers)
+        self._follow_floor(outputs, answers, says=any(spoken(output) for output in made))
         if answers:
             self._response.reached(Stage.ENGINE, self._timers.now_ms())
-            self._release()
-            if not outputs.outputs:
+            self._awaiting.over()
+            if not made:
                 self._agent.wait_on()
         self._settle()
+
+    def _follow_floor(self, outputs: Outputs, answers: bool, *, says: bool) -> None:
+        """The state may become gated by any step; what waits for an answer is let go by that answer alone."""
+        if answers or not self._agent.holding:
+            self._agent.verdict(outputs.floor.gated if outputs.HasField("floor") else None, says=says)
+        elif outputs.floor.gated:
+            self._agent.gate()
 
     def accepted(self, event_id: str) -> None:
         """The engine has an event."""
         self._engine.accepted(event_id)
-
-    def _await(self, event_id: str) -> None:
-        self._awaited = event_id
-        self._agent.holding = True
-        if self._hold is not None:
-            self._hold()
-        self._hold = self._timers.at(self._timers.now_ms() + HOLD_MS, self._hold_is_over)
-
-    def _release(self) -> None:
-        self._agent.holding = False
-        if self._hold is not None:
-            self._hold()
-            self._hold = None
-
-    def _hold_is_over(self) -> None:
-        self._release()
-        self._settle()
 
     # ---- the caller, as the model session hears him
 
@@ -175,6 +189,9 @@ class Dialogue(Listener):
         self._floor.caller = Caller.SPEAKING
         self._turn_started_ms = started_ms
         self._interrupted = False
+        self._agent.turn_began()
+        if not self._directed:
+            self._awaiting.turn_began()
         self._gateway.speech(SPEECH_PHASE_STARTED)
         self._settle()
 
@@ -204,6 +221,7 @@ class Dialogue(Listener):
             self._carry_on()
         else:
             self._agent.answered()
+            self._awaiting.said(said)
             if self._directed:
                 self._utter(said)
         self._delegation.heard(said)
@@ -220,7 +238,7 @@ class Dialogue(Listener):
     def _utter(self, said: Said) -> None:
         self._agent.interrupt()
         event_id = f"{self.call.call_id}/u{said.started_ms}"
-        self._await(event_id)
+        self._awaiting.event(event_id)
         self._engine.post(event_id, utterance=utterance(said))
 
     @override
@@ -234,6 +252,10 @@ class Dialogue(Listener):
     def _carry_on(self) -> None:
         self._response.abandon()
         self._agent.resume()
+        if self._awaiting.nothing_said():
+            self._agent.verdict(None, says=True)
+            self._agent.ask_again()
+            self._agent.wait_on()
 
     # ---- the agent, as the model session speaks
 
@@ -256,6 +278,14 @@ class Dialogue(Listener):
     def freed(self) -> None:
         self._settle()
 
+    def _ask_about_words(self) -> None:
+        """In a gated state every turn is the engine's to answer, also one of which the model made nothing."""
+        said = self._awaiting.words_to_ask_with
+        if said is not None and self._session is not None and self._session.free and self._delegation.idle:
+            event_id = f"{self.call.call_id}/u{said.started_ms}"
+            self._awaiting.event(event_id)
+            self._engine.post(event_id, utterance=utterance(said))
+
     @override
     def tool_called(self, call: ToolCall) -> None:
         if not self._agent.closed:
@@ -270,6 +300,7 @@ class Dialogue(Listener):
     def _settle(self) -> None:
         if self._agent.closed:
             return
+        self._ask_about_words()
         self._agent.pump()
         now_ms = self._timers.now_ms()
         self._silence.observe(self._floor.quiet and not self._agent.busy, now_ms)
@@ -291,6 +322,10 @@ class Dialogue(Listener):
         if self._silence.run_out(self._timers.now_ms()):
             NO_INPUTS.inc()
             event_id = f"{self.call.call_id}/n{self._floor.media_ms}"
-            self._await(event_id)
+            self._awaiting.event(event_id)
             self._engine.post(event_id, no_input=NoInput())
         self._settle()
+
+
+def _unreached(event_id: str) -> Output:
+    return Output(output_id=f"{event_id}/unreached", verbatim=Verbatim(text=UNREACHED))

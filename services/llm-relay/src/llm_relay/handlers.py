@@ -77,9 +77,14 @@ def _key(call: Call, item: RelayItem) -> None:
     call.dialogue.key_pressed()
 
 
+def _transferred(call: Call, item: RelayItem) -> None:
+    call.dialogue.transferred(item.transferred)
+
+
 HANDLERS: dict[str, Callable[[Call, RelayItem], None]] = {
     "heard": _heard,
     "key": _key,
+    "transferred": _transferred,
     "plan": _plan,
     "accepted": _accepted,
     "outputs": _outputs,

@@ -14,4 +14,5 @@ UNCLEAR = Counter("opusagent_relay_unclear_turns_total", "Caller turns without w
 BARGE_INS = Counter("opusagent_relay_barge_ins_total", "Times the caller stopped the agent")
 NO_INPUTS = Counter("opusagent_relay_no_inputs_total", "Silences that lasted longer than a question allowed")
 STRAY = Counter("opusagent_relay_stray_items_total", "Items of calls that this relay does not know")
+GATED = Counter("opusagent_relay_gated_items_total", "Items of speech that the engine's verdict kept from the caller")
 UNREPORTED = Counter("opusagent_relay_unreported_items_total", "Items of speech whose end the gateway never reported")

@@ -2,7 +2,7 @@
 
 from chassis.bus import GATEWAY_INBOX, Bus
 from chassis.heads import Stamper
-from opusagent.call.v1.call_pb2 import EndReason, Route
+from opusagent.call.v1.call_pb2 import EndReason, Route, TransferCall
 from opusagent.media.v1.inbox_pb2 import (
     SENDER_GATEWAY,
     AgentAudio,
@@ -45,6 +45,10 @@ class GatewayLink:
     def hang_up(self, reason: EndReason, detail: str = "") -> None:
         """End the call once everything was played."""
         self._post(GatewayItem(hang_up=HangUpCall(reason=reason, detail=detail)))
+
+    def transfer(self, target: str, summary: str) -> None:
+        """Have a human take the call once everything was played; the result comes as `RelayItem.transferred`."""
+        self._post(GatewayItem(transfer=TransferCall(target=target, summary=summary)))
 
     def heard_through(self, media_ms: int) -> None:
         """Caller audio up to here was taken in."""

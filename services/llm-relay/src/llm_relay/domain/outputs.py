@@ -30,6 +30,11 @@ def words(output: Output) -> str:
     return getattr(output, body).text if body and body not in _CLOSING else ""
 
 
+def spoken(output: Output) -> bool:
+    """Whether an output has words for the caller."""
+    return kind(output) != "steer" and bool(words(output))
+
+
 def word_for_word(output: Output) -> bool:
     """Whether it is said exactly as it stands: questions and what is marked so."""
     return kind(output) in _EXACT
@@ -129,7 +134,7 @@ class Outputs:
         news = list({one.output_id: one for one in outputs if one.output_id not in self._seen}.values())
         self._seen.update(one.output_id for one in news)
         asks = any(kind(output) == "ask" for output in news)
-        says = any(words(output) and kind(output) != "steer" for output in news)
+        says = any(spoken(output) for output in news)
         dropped: list[str] = []
         if asks or (says and answers_caller):
             dropped = self._drop(_PERISHABLE)
