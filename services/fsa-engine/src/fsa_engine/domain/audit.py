@@ -11,7 +11,7 @@ import orjson
 
 from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.events import Event
-from fsa_engine.domain.secrecy import forms, result_hidden, secret_slots, words_hidden
+from fsa_engine.domain.secrecy import forms, result_hidden, secret_slots, without_leaks, words_hidden
 from fsa_engine.domain.snapshot import Seal, Snapshot, TaskInstance, asdict_frozen
 from fsa_engine.domain.turn import MASK, NOT_KEPT, Turn
 
@@ -82,6 +82,9 @@ def _said(agent: Agent, before: Snapshot, event: Event) -> tuple[dict[str, Any],
     for key in ("arguments", "context"):
         if isinstance(said.get(key), dict):
             said[key] = {name: (MASK if name in secret else given) for name, given in said[key].items()}
+    for key in ("arguments", "context", "proposal", "thoughts", "result", "error"):
+        if said.get(key):
+            said[key] = without_leaks(agent, said[key])
     if any(f'"{name}"' in str(said.get("answer", "")) for name in secret):
         said["answer"] = MASK
     hidden = forms((before,))

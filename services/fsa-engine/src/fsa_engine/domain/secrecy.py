@@ -16,6 +16,7 @@ from fsa_engine.domain.events import (
 )
 from fsa_engine.domain.outputs import Privacy
 from fsa_engine.domain.snapshot import Snapshot, TaskInstance
+from fsa_engine.domain.turn import MASK
 from fsa_engine.domain.understanding.texts import find_digits
 from fsa_engine.domain.understanding.words import tokens_of
 
@@ -68,17 +69,26 @@ def _words(event: Event) -> Iterable[str]:
         return (event.text, *event.alternatives)
     if isinstance(event, AnswerTask):
         return (event.answer, event.caller_words)
-    if isinstance(event, StartTask):
-        return (event.caller_words, *(str(value) for value in event.arguments.values()))
-    return (event.caller_words,) if isinstance(event, CancelTask) else ()
+    return (event.caller_words,) if isinstance(event, StartTask | CancelTask) else ()
 
 
 def _leaks(agent: Agent, text: str) -> bool:
     """Tell whether words hold a row of digits that could be a sensitive slot's value."""
     if not agent.secret_lengths:
         return False
-    shortest, longest = agent.secret_lengths
-    return bool(find_digits(tokens_of(text), shortest, longest))
+    tokens = tokens_of(text)
+    return any(find_digits(tokens, shortest, longest) for shortest, longest in agent.secret_lengths)
+
+
+def without_leaks(agent: Agent, value: Any) -> Any:
+    """Mask rows of digits that could be sensitive in what a model or another agent gave."""
+    if isinstance(value, Mapping):
+        return {name: without_leaks(agent, item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_leaks(agent, item) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    return MASK if _leaks(agent, str(value)) else value
 
 
 def secret_slots(agent: Agent) -> set[str]:

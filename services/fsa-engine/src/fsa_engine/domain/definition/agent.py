@@ -226,14 +226,14 @@ class Agent(Part):
         return slots or any(fact.sensitive for fact in self.context.values())
 
     @cached_property
-    def secret_lengths(self) -> tuple[int, int] | None:
-        """Shortest and longest row of digits that could be a sensitive value said in passing; None if there is none.
+    def secret_lengths(self) -> frozenset[tuple[int, int]]:
+        """Shortest and longest rows of digits that could be sensitive values said in passing.
 
         Rows of less than four digits are in everything that people say.
         """
         slots = [slot for task in self.tasks.values() for slot in task.slots.values()]
-        rows = [slot for slot in slots if slot.sensitive and slot.type in {"digits", "phone"}]
-        return (max(4, min(s.min_length for s in rows)), max(s.max_length for s in rows)) if rows else None
+        rows = [slot for slot in slots if slot.sensitive and slot.type in {"digits", "phone"} and slot.max_length > 3]
+        return frozenset((max(4, slot.min_length), slot.max_length) for slot in rows)
 
     @cached_property
     def matcher(self) -> IntentMatcher:
