@@ -33,6 +33,7 @@ def database() -> sqlite3.Connection:
 
 def pay(tool: str, reference: str, key: str, *, once: bool) -> dict[str, Any]:
     with database() as db:
+        db.execute("BEGIN IMMEDIATE")
         if once and db.execute("SELECT 1 FROM effects WHERE key = ?", (key,)).fetchone():
             return {"paid": reference}
         db.execute("INSERT INTO effects VALUES (?, ?, ?)", (tool, reference, key))

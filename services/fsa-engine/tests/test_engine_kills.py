@@ -31,6 +31,8 @@ from opusagent.session.v1.session_pb2_grpc import SessionServiceServicer, add_Se
 World = Any
 HERE = Path(__file__).parent
 WAYS = ("keyed", "looked_up", "once")
+LIMITS_MS = {"keyed": 8000, "looked_up": 1500, "once": 8000}
+"""A lookup that says no is believed only after the limit, so that one is short."""
 SETTLE = {
     "keyed": "settle: idempotent_by_key",
     "looked_up": "settle: lookup, "
@@ -80,7 +82,9 @@ class Served(FakeSession, SessionServiceServicer):  # type: ignore[misc]
 def agents(tmp_path: Path) -> Path:
     folder = tmp_path / "ledger"
     folder.mkdir()
-    tools = "".join(f"  pay_{way}: {{server: ledger, write: true, {SETTLE[way]}, timeout_ms: 1500}}\n" for way in WAYS)
+    tools = "".join(
+        f"  pay_{way}: {{server: ledger, write: true, {SETTLE[way]}, timeout_ms: {LIMITS_MS[way]}}}\n" for way in WAYS
+    )
     tasks = "".join(TASK.format(way=way) for way in WAYS)
     (folder / "agent.yaml").write_text(f"{HEAD}{tools}tasks:{tasks}")
     shutil.copy(HERE / "ledger_server.py", folder)

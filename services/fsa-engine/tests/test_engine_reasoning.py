@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types import responses as r
 from openai.types.chat import ChatCompletion
@@ -66,6 +66,7 @@ class Model:
             Route("/v1/responses", self._responses, methods=["POST"]),
         ]
         self.http = HttpServer(Starlette(routes=routes), "127.0.0.1", 0)
+        self.released = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -77,7 +78,7 @@ class Model:
         self.asked.append(body)
         self.authorization.append(request.headers["authorization"])
         if self.hang:
-            await asyncio.Event().wait()
+            await self.released.wait()
         return dict(body)
 
     def _send(self, answer: str) -> Response:
@@ -122,6 +123,7 @@ async def model() -> AsyncIterator[Model]:
     made = Model()
     await made.http.start()
     yield made
+    made.released.set()
     await made.http.stop()
 
 
@@ -218,6 +220,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(st.text(max_size=20), json_values, max_size=8))
 def test_data_is_bounded_whatever_it_is(data: dict[str, Any]) -> None:
     text = bounded_json(data)
@@ -235,8 +238,8 @@ def test_a_property_may_be_called_like_a_keyword() -> None:
 REASON = {"kind": "reason", "instructions": "Triage.", "context": {"caller_said": ["ouch"]}, "schema": SCHEMA}
 
 
-async def engine(world: World, model: Model, **settings: Any) -> Any:
-    given = {"reasoner_base_url": model.url, "reasoner_model": "gpt-x"} | settings
+async def engine(world: World, model: Model, **more: Any) -> Any:
+    given = {"reasoner_base_url": model.url, "reasoner_model": "gpt-x"} | more
     return await world.engine(**given)
 
 
@@ -268,9 +271,9 @@ async def test_over_budget_the_rules_go_on_and_the_call_meanwhile(world: World, 
     assert (result["ok"], result["error"], result["proposal"]) == (False, "late", {})
 
 
-@pytest.mark.parametrize("settings", [{"reasoner_base_url": ""}, {"reasoner_model": ""}])
-async def test_without_a_model_the_rules_go_on_at_once(world: World, model: Model, settings: Any) -> None:
-    await engine(world, model, **settings)
+@pytest.mark.parametrize("missing", ["reasoner_base_url", "reasoner_model"])
+async def test_without_a_model_the_rules_go_on_at_once(world: World, model: Model, missing: str) -> None:
+    await engine(world, model, **{missing: ""})
     relay = world.relay()
     await relay.open()
     assert (await relay.result(await ask(relay, "u1")))["error"] == "not_configured"

@@ -24,7 +24,7 @@ from fsa_engine.adapters.session_store import SessionStore
 from fsa_engine.alarm import Alarm
 from fsa_engine.catalog import AgentCatalog, ServedAgent
 from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.events import CallClosed, Event, HandedOver, Opened, TimePassed
+from fsa_engine.domain.events import CallClosed, Event, HandedOver, Opened, TimePassed, ToolProgressed
 from fsa_engine.domain.snapshot import Snapshot, SnapshotError
 from fsa_engine.domain.step import Step
 from fsa_engine.domain.timing import wake_ms
@@ -124,9 +124,9 @@ class Conversation:
         """Settle what was left undone, without waiting for an event."""
         self._put(visit)
 
-    def _put(self, item: Job | Returned | TakeOver | Visit) -> None:
+    def _put(self, item: Job | Returned | ToolProgressed | TakeOver | Visit) -> None:
         self._unfinished += 1
-        self._jobs.put_nowait(Job(event=item) if isinstance(item, Returned) else item)
+        self._jobs.put_nowait(Job(event=item) if isinstance(item, Returned | ToolProgressed) else item)
 
     def _wake(self, due_ms: int) -> None:
         call_id = self._state.snapshot.call.call_id if self._state is not None else ""

@@ -16,12 +16,16 @@ from chassis.ids import Clock
 from chassis.logging import get_logger
 from fsa_engine.adapters.mcp_tools import Failure, Outcome, ToolServer
 from fsa_engine.adapters.reasoner import Question, Reasoner, Thinking
-from fsa_engine.domain.events import HandedOver, ReasoningReturned, ToolReturned
+from fsa_engine.domain.events import HandedOver, ReasoningReturned, ToolProgressed, ToolReturned
 from fsa_engine.metrics import REASONING_SECONDS, REASONINGS, TOOL_CALLS, TOOL_SECONDS
 from fsa_engine.settling import Attempt, Elsewhere, Journal, Settled
 from fsa_engine.standing import Standing, limit_ms, marked, payload_of, standing
 from fsa_engine.tool_call import ToolCall
 from opusagent.session.v1.session_pb2 import Intent
+
+PROGRESS_FIRST_MS = 2500
+"""After the call began: what is faster needs no word."""
+PROGRESS_EVERY_MS = 6000
 
 UNKNOWN = "unknown"
 CANCELLED = "cancelled"
@@ -39,7 +43,7 @@ class Work:
     """An open intent and what is needed to carry it out.
 
     `take_over` saves the intent as given and returns whether that succeeded (see `settling.TakeOver`). `serves`:
-    whether an agent of a name takes over conversations.
+    whether an agent of a name takes over conversations. `report` hears of progress.
     """
 
     session_id: str
@@ -47,7 +51,8 @@ class Work:
     intent: Intent
     find_server: FindServer
     take_over: Callable[[Intent], Awaitable[bool]]
-    serves: Callable[[str], bool] = lambda agent: False
+    serves: Callable[[str], bool]
+    report: Callable[[ToolProgressed], None]
 
 
 class IntentRunner:
@@ -196,7 +201,22 @@ class IntentRunner:
             take_over=take_over,
             clock=self._clock,
             over_ms=standing(work.intent).until_ms,
+            progressed=self._progress(work),
         )
+
+    def _progress(self, work: Work) -> Callable[[], None]:
+        """Report progress, but neither at once nor all the time."""
+        due, told = self._clock() + PROGRESS_FIRST_MS, 0
+
+        def progressed() -> None:
+            nonlocal due, told
+            now = self._clock()
+            if now >= due:
+                due, told = now + PROGRESS_EVERY_MS, told + 1
+                intent_id = work.intent.intent_id
+                work.report(ToolProgressed(event_id=f"{intent_id}/progress{told}", at_ms=now, intent_id=intent_id))
+
+        return progressed
 
 
 def _question(payload: Mapping[str, Any]) -> Question:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from fsa_engine.adapters.relay_post import Line
+from fsa_engine.domain.events import ToolProgressed
 from fsa_engine.intents import FindServer, IntentRunner, Returned, Work
 from fsa_engine.settling import Elsewhere
 from fsa_engine.standing import payload_of, standing
@@ -45,7 +46,7 @@ class OpenIntents:
     """Runs each open intent once. `put` hands results, and what else is to be done, to the session's one worker."""
 
     def __init__(
-        self, session_id: str, runner: IntentRunner, put: Callable[[Returned | TakeOver | Visit], None]
+        self, session_id: str, runner: IntentRunner, put: Callable[[Returned | ToolProgressed | TakeOver | Visit], None]
     ) -> None:
         self._session_id = session_id
         self._runner = runner
@@ -67,7 +68,7 @@ class OpenIntents:
         """Carry an intent out in the background, unless that goes on already."""
         if intent.intent_id in self._open:
             return
-        work = Work(self._session_id, call_id, intent, find_server, self._take_over, serves)
+        work = Work(self._session_id, call_id, intent, find_server, self._take_over, serves, self._put)
         task = asyncio.create_task(self._carry_out(work), name=f"intent-{intent.intent_id}")
         self._open[intent.intent_id] = _Open(intent, task, _writes(intent))
 

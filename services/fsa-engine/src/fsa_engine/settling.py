@@ -93,6 +93,7 @@ class Attempt:
     take_over: TakeOver
     clock: Clock
     over_ms: int
+    progressed: Callable[[], None]
     made: int = 0
 
     async def perform(self) -> Settled:
@@ -119,6 +120,7 @@ class Attempt:
 
     async def _by_key(self, outcome: Outcome) -> Settled:
         while outcome.failure in (Failure.LOST, Failure.TIMEOUT) and self.made < ATTEMPTS:
+            await self.server.reachable()
             outcome = await self._call()
         answered = outcome.failure in (None, Failure.REFUSED)
         return Settled(outcome, unknown=not answered)
@@ -134,6 +136,7 @@ class Attempt:
                 continue
             if self.made >= ATTEMPTS:
                 return Settled(uncertain)
+            await self.server.reachable()
             if not await self.take_over():
                 raise Elsewhere
             self.over_ms = self.clock() + int(self.call.seconds * 1000)
@@ -148,6 +151,7 @@ class Attempt:
         lookup = self.call.lookup
         answer = Outcome(failure=Failure.UNAVAILABLE)
         for _ in range(LOOKUPS):
+            await self.witness.reachable()
             key = f"{self.call.intent_id}/lookup"
             answer = await self.witness.call(lookup.tool, lookup.arguments, key, lookup.seconds)
             if answer.failure is None:
@@ -166,7 +170,8 @@ class Attempt:
     async def _call(self) -> Outcome:
         self.made += 1
         self.journal.called()
-        outcome = await self.server.call(self.call.tool, self.call.arguments, self.call.intent_id, self.call.seconds)
+        call = self.call
+        outcome = await self.server.call(call.tool, call.arguments, call.intent_id, call.seconds, self.progressed)
         if outcome.failure is Failure.LOST and self.server.ends_with_connection and self.witness is self.server:
             self.over_ms = 0
         return outcome

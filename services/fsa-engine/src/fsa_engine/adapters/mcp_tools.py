@@ -9,7 +9,7 @@ covers waiting for the connection too. What a call says of itself when it fails 
 import asyncio
 import json
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -135,8 +135,26 @@ class ToolServer:
         connection = await self._connected(self._limits.connect_seconds if seconds is None else seconds)
         return connection.tools
 
-    async def call(self, tool: str, arguments: Mapping[str, Any], key: str, seconds: float) -> Outcome:
-        """Call a tool once, within a time limit, under an idempotency key. Never raises for what a server does."""
+    async def reachable(self) -> bool:
+        """Wait until it is connected, for as long as it may take to come up; return whether it is."""
+        try:
+            await self.tools()
+        except TimeoutError:
+            return False
+        return True
+
+    async def call(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        key: str,
+        seconds: float,
+        progressed: Callable[[], None] = lambda: None,
+    ) -> Outcome:
+        """Call a tool once, within a time limit, under an idempotency key. Never raises for what a server does.
+
+        `progressed` is called whenever the tool says that it is at work; that does not extend its time.
+        """
         deadline = asyncio.get_running_loop().time() + seconds
         try:
             connection = await self._connected(seconds)
@@ -145,7 +163,7 @@ class ToolServer:
         left = max(0.001, deadline - asyncio.get_running_loop().time())
         try:
             async with asyncio.timeout(left):
-                result = await self._request(connection, tool, arguments, key)
+                result = await self._request(connection, tool, arguments, key, progressed)
         except TimeoutError:
             return Outcome(failure=Failure.TIMEOUT)
         except MCPError as error:
@@ -165,11 +183,21 @@ class ToolServer:
             self._owner = None
 
     async def _request(
-        self, connection: _Connection, tool: str, arguments: Mapping[str, Any], key: str
+        self,
+        connection: _Connection,
+        tool: str,
+        arguments: Mapping[str, Any],
+        key: str,
+        progressed: Callable[[], None],
     ) -> CallToolResult:
         """Call, or raise as soon as the connection breaks, which the SDK does not always notice."""
+
+        async def hear(progress: float, total: float | None, message: str | None) -> None:
+            progressed()
+
         meta = cast("RequestParamsMeta", {META_KEY: key})
-        call = asyncio.ensure_future(connection.client.call_tool(tool, dict(arguments), meta=meta))
+        request = connection.client.call_tool(tool, dict(arguments), meta=meta, progress_callback=hear)
+        call = asyncio.ensure_future(request)
         broken = asyncio.ensure_future(connection.broken.wait())
         try:
             await asyncio.wait((call, broken), return_when=asyncio.FIRST_COMPLETED)
