@@ -19,7 +19,7 @@ demo: setup ## Play a story in real time with real audio (ARGS="--story callback
 	@opusagent demo $(ARGS)
 
 test: setup ## Everything that needs no server of its own (under 5 minutes)
-	@python -m pytest -n 2 --dist worksteal -m "not kafka and not slow" $(ARGS)
+	@python -m pytest -n 3 --maxschedchunk 4 -m "not kafka and not slow" $(ARGS)
 
 test-kafka: setup ## The bus contract, stores and stories on real Kafka and Redis, and the slow tests
 	@scripts/test-kafka $(ARGS)
