@@ -1,4 +1,4 @@
-"""Every story, in one process, on both telephony protocols; the main one with the Realtime backend, too."""
+"""Stories in one process, on both telephony protocols and with the Realtime backend."""
 
 import pytest
 
@@ -14,11 +14,5 @@ async def test_calls_break_and_go_on_over_audiocodes(play) -> None:
 
 
 @pytest.mark.slow
-async def test_every_story_comes_true_over_audiocodes(play, every_story: list[str]) -> None:
-    await play(every_story, "audiocodes")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("protocol", ["twilio", "audiocodes"])
-async def test_a_dropped_call_is_resumed_on_the_realtime_backend(play, protocol: str) -> None:
-    await play(["ringback", "socket-lost"], protocol, backend="openai-realtime")
+async def test_a_dropped_call_is_resumed_on_the_realtime_backend(play) -> None:
+    await play(["ringback", "socket-lost"], "audiocodes", backend="openai-realtime")
