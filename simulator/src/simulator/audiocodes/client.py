@@ -6,6 +6,7 @@ Only `hangup`, `transfer` and `session.error` (or the caller) end the call; a cl
 import asyncio
 import json
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from typing_extensions import override
@@ -17,8 +18,9 @@ from simulator.audiocodes.conversation import Caller, Conversation
 from simulator.audiocodes.messages import Json, Writer
 from simulator.clock import Clock
 from simulator.legs import VALID_DIGITS, CallFailedError, EndedBy, Leg, LegEnd
-from simulator.line import COMFORT_NOISE_DBFS, Carrier
+from simulator.line import COMFORT_NOISE_DBFS, Carrier, Line
 from simulator.resetting import reset
+from simulator.twilio.script import Dialed, Dialing
 
 log = get_logger("simulator.audiocodes")
 
@@ -27,6 +29,13 @@ ACCEPT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
 # Before each new attempt to resume; the product's own numbers are not documented.
 RESUME_DELAYS_S = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+RING_S = 30.0
+"""How long the SBC lets the human's telephone ring."""
+
+Reach = Callable[[Dialing, Line], Awaitable[Dialed]]
+"""Rings somebody for the caller on a line; returns when their call is over, or came to nothing."""
 
 
 class AudioCodesLeg(Leg, Carrier):
@@ -42,12 +51,21 @@ class AudioCodesLeg(Leg, Carrier):
         validate: bool = False,
         noise_dbfs: float | None = COMFORT_NOISE_DBFS,
         resume_delays_s: tuple[float, ...] = RESUME_DELAYS_S,
+        reach: Reach | None = None,
     ) -> None:
-        """`url`: ws:// or wss:// of the bot; `token`: sent as a bearer token; `validate`: probe the bot first."""
+        """`url`: ws:// or wss:// of the bot; `token`: sent as a bearer token; `validate`: probe the bot first.
+
+        `reach`: rings those to whom the bot transfers the caller; without it his call ends with a transfer.
+        """
         super().__init__(clock, noise_dbfs)
         self._url = url
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
         self._validate = validate
+        self._reach = reach
+        self._caller = caller
+        self._transferring: asyncio.Task[None] | None = None
+        # A human has the caller, and the bot is out of it.
+        self._handed_over = False
         self._resume_delays_s = resume_delays_s
         self._conversation_id = str(uuid.uuid4())
         self._writer = Writer(self._conversation_id)
@@ -146,6 +164,8 @@ class AudioCodesLeg(Leg, Carrier):
         try:
             while True:
                 await self._serve()
+                if self._handed_over:
+                    return
                 if self.conversation.end is not None:
                     await self._ended_by_bot()
                     return
@@ -177,6 +197,8 @@ class AudioCodesLeg(Leg, Carrier):
             self.warn("message", "a binary frame or not JSON")
             return
         self._say(self.conversation.receive(parsed))
+        if self.conversation.transfer is not None and self.conversation.end is None and self._transferring is None:
+            self._transferring = asyncio.create_task(self._transfer_and_see(), name="transfer")
         self.line.report_marks()
         if self.conversation.accepted or self.conversation.end is not None:
             self._accepted.set()
@@ -206,7 +228,45 @@ class AudioCodesLeg(Leg, Carrier):
             await self._finish(LegEnd(EndedBy.AGENT, f"session.error: {end.detail}", self.clock.now()), "")
             return
         detail = f"{end.kind} {end.detail}".strip()
+        if end.kind == "transfer":
+            self.line.carrier = None
+            await self._say_goodbye()
+            await self._put_through()
+            await self._finish(LegEnd(EndedBy.AGENT, detail, self.clock.now()), "")
+            return
         await self._finish(LegEnd(EndedBy.AGENT, detail, self.clock.now()), "bot-disconnected", "Bot Side")
+
+    async def _put_through(self, on_bridged: Callable[[], None] = lambda: None) -> str:
+        """Ring whom the bot named; returns what became of it when that is over."""
+        transfer = self.conversation.transfer
+        if transfer is None or self._reach is None:
+            return "failed"
+        number = transfer.target.removeprefix("tel:").partition("@")[0].removeprefix("sip:")
+        wanted = Dialing(number, self._caller.number, RING_S, "", headers=transfer.headers, on_bridged=on_bridged)
+        dialed = await self._reach(wanted, self.line)
+        return "answered" if dialed.bridged else dialed.status
+
+    async def _transfer_and_see(self) -> None:
+        """The bot keeps the call until the human has it, and gets it back where he does not."""
+        leaving: list[asyncio.Task[None]] = []
+
+        def bridged() -> None:
+            self._say(self.conversation.transfer_status("answered"))
+            self._handed_over = True
+            leaving.append(asyncio.create_task(self._say_goodbye(), name="vaic-leaves"))
+
+        status = await self._put_through(bridged)
+        await asyncio.gather(*leaving)
+        if status == "answered":
+            await self._finish(LegEnd(EndedBy.AGENT, "transfer answered", self.clock.now()), "")
+            return
+        self._transferring = None
+        code = {"busy": "busy", "no-answer": "no-answer", "completed": "declined"}.get(status, "error")
+        self._say(self.conversation.transfer_status(code))
+
+    async def _say_goodbye(self) -> None:
+        if self._connection is not None:
+            await self._goodbye(self._connection, "transferred", "Transferred")
 
     async def _finish(self, end: LegEnd, code: str, reason: str = "") -> None:
         """End once; whoever comes second waits for the first. `code`: of session.end, empty = it is not sent."""
@@ -216,9 +276,10 @@ class AudioCodesLeg(Leg, Carrier):
 
     async def _end(self, end: LegEnd, code: str, reason: str) -> None:
         self._end_line()
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait([self._running])
+        for task in (self._running, self._transferring):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         if self._connection is not None:
             await self._goodbye(self._connection, code, reason)
         self._accepted.set()

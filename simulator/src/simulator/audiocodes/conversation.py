@@ -42,6 +42,14 @@ class BotEnd:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """The bot wants the caller to talk to somebody else. `headers`: of the SIP request."""
+
+    target: str
+    headers: dict[str, str]
+
+
 @dataclass(slots=True)
 class Settings:
     """Session parameters that the bot can change by a `config` activity; defaults are the product's."""
@@ -61,6 +69,8 @@ class Caller:
     number: str
     formats: tuple[str, ...] = ("raw/mulaw", "raw/lpcm16")
     chunk_ms: int = 100
+    # The product is configured to give the call back to the bot after a transfer that failed.
+    gives_back: bool = False
 
 
 class Conversation:
@@ -76,6 +86,8 @@ class Conversation:
         self.settings = Settings()
         self.user_stream = UserStream.OFF
         self.end: BotEnd | None = None
+        # Under way, or the last that was.
+        self.transfer: Transfer | None = None
         self.sent_dtmf: list[str] = []
         self.texts: list[str] = []
         self._started = False
@@ -270,7 +282,7 @@ class Conversation:
         elif name in ("transfer", "handover"):
             if not given.get("transferTarget"):
                 self._warn("activity", "transfer without transferTarget")
-            self.end = BotEnd("transfer", str(given.get("transferTarget", "")))
+            self._transfer(given)
         elif name == "config":
             self._configure(given)
         elif name == "abortPrompts":
@@ -278,6 +290,24 @@ class Conversation:
         elif name == "sendDtmf":
             self.sent_dtmf.append(str(given.get("dtmfDigits", "")))
         return []
+
+    def _transfer(self, given: Json) -> None:
+        target, headers = str(given.get("transferTarget", "")), given.get("transferSipHeaders")
+        pairs = headers if isinstance(headers, list) else []
+        if any(not isinstance(pair, dict) or not pair.get("name") or "\n" in str(pair.get("value")) for pair in pairs):
+            self._warn("activity", "transferSipHeaders are not a list of names and values")
+            pairs = []
+        self.transfer = Transfer(target, {str(pair["name"]): str(pair.get("value", "")) for pair in pairs})
+        if not self._caller.gives_back:
+            self.end = BotEnd("transfer", target)
+
+    def transfer_status(self, code: str) -> list[Json]:
+        """What became of the transfer: `code` is answered, or why it failed (no-answer, busy, declined, error)."""
+        self.transfer = None
+        if code == "answered":
+            return [self._write.activity("transferStatus", value={"status": "answered"})]
+        value = {"status": "failed", "reasonCode": code, "reason": f"SIP ;text={code}"}
+        return [self._write.activity("transferStatus", value=value)]
 
     def _configure(self, given: Json) -> None:
         for name, value in given.items():

@@ -40,6 +40,7 @@ class TwilioLeg(Leg):
         self._status_events = status_events
         self._sequence = 0
         self._answered_at: float | None = None
+        self.answered = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self.script = Script(call, platform, self.line, self.warn, self._on_answered)
@@ -129,6 +130,7 @@ class TwilioLeg(Leg):
         self.call.status = "in-progress"
         self.call.started = utc_now()
         self._answered_at = self.clock.now()
+        self.answered.set()
         self._start_line()
 
     def _run(self, source: Source) -> None:
@@ -140,6 +142,9 @@ class TwilioLeg(Leg):
         except Exception as error:
             log.exception("the script broke", provider_call_id=self.call.sid)
             ending = Ending(f"the simulator broke: {error}", fault=True)
+        await self._script_ended(ending)
+
+    async def _script_ended(self, ending: Ending) -> None:
         by = EndedBy.PLATFORM if ending.fault else EndedBy.AGENT
         await self._finish(LegEnd(by, ending.detail, self.clock.now()))
 

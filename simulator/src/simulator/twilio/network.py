@@ -9,7 +9,9 @@ from collections.abc import Callable
 from chassis.http import HttpServer
 from chassis.logging import get_logger
 from simulator.clock import Clock, RealClock
+from simulator.line import Line
 from simulator.twilio.account import Account, Number, new_sid
+from simulator.twilio.dialing import dial
 from simulator.twilio.errors import RestError
 from simulator.twilio.faults import Faults
 from simulator.twilio.handset import Handset
@@ -17,7 +19,7 @@ from simulator.twilio.leg import TwilioLeg
 from simulator.twilio.messages import Messages
 from simulator.twilio.records import CallRecord
 from simulator.twilio.rest import build_app
-from simulator.twilio.script import Platform, Source
+from simulator.twilio.script import Dialed, Dialing, Platform, Source
 from simulator.twilio.webhooks import Webhooks
 
 log = get_logger("simulator.twilio")
@@ -50,7 +52,15 @@ class PhoneNetwork:
         self.webhooks = Webhooks(self.account)
         self.messages = Messages(self.account, self.webhooks, self.clock, self.numbers, self.handsets.get)
         self.closing = asyncio.Event()
-        self._platform = Platform(self.account, self.webhooks, self.clock, next_verb_after_loss, plain_websockets)
+        self._platform = Platform(
+            self.account,
+            self.webhooks,
+            self.clock,
+            next_verb_after_loss,
+            plain_websockets,
+            dial=self.reach,
+            owns=self.numbers.__contains__,
+        )
         self._server = HttpServer(build_app(self), host, port)
         self._host = host
         self._rings: set[asyncio.Task[None]] = set()
@@ -99,6 +109,10 @@ class PhoneNetwork:
         leg = TwilioLeg(call, self._platform, source, status_callback=number.status_callback)
         self.legs[call.sid] = leg
         return leg
+
+    async def reach(self, wanted: Dialing, line: Line) -> Dialed:
+        """Ring a handset for the caller on `line`; returns when their call is over, or came to nothing."""
+        return await dial(self, self._platform, wanted, line)
 
     def create_call(self, form: dict[str, str], events: list[str]) -> CallRecord:
         """An outbound call by REST: rings the handset in the background. Raises RestError as Twilio does."""

@@ -28,13 +28,15 @@ class CallRecord:
     account_sid: str
     from_number: str
     to_number: str
-    # "inbound" or "outbound-api".
+    # "inbound", "outbound-api" or "outbound-dial".
     direction: str
     status: str = "queued"
     duration_s: int | None = None
     created: datetime = field(default_factory=utc_now)
     started: datetime | None = None
     ended: datetime | None = None
+    # The call for whose sake this one was made.
+    parent_sid: str = ""
 
     FINAL = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
@@ -45,7 +47,8 @@ class CallRecord:
 
     def fields(self) -> dict[str, str]:
         """The form fields that every webhook about the call carries."""
-        return {
+        parent = {"ParentCallSid": self.parent_sid} if self.parent_sid else {}
+        return parent | {
             "CallSid": self.sid,
             "AccountSid": self.account_sid,
             "From": self.from_number,
@@ -80,7 +83,7 @@ class CallRecord:
             "price": None,
             "price_unit": "USD",
             "answered_by": None,
-            "parent_call_sid": None,
+            "parent_call_sid": self.parent_sid or None,
             "uri": f"{uri}.json",
             "subresource_uris": {"streams": f"{uri}/Streams.json"},
         }

@@ -5,8 +5,8 @@ connection breaks. A stream is never reconnected; what follows in the document i
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
 
@@ -40,6 +40,10 @@ class Platform:
     next_verb_after_loss: bool = True
     # Take ws:// for any host; Twilio itself takes wss:// alone, and plain ws:// to this machine is always let through.
     plain_websockets: bool = False
+    # Rings a subscriber for the caller on a line, until that is over; None = nobody can be reached from here.
+    dial: "Callable[[Dialing, Line], Awaitable[Dialed]] | None" = None
+    # Whether a number is the application's own, and may be shown to who is called.
+    owns: Callable[[str], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,42 @@ class Source:
     extra: tuple[tuple[str, str], ...] = ()
 
 
+NOTHING = Source(document="<Response/>")
+"""A document that does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialing:
+    """Who is to be rung. `shown`: the number that he sees; `whisper`: what runs on his end before he is connected."""
+
+    number: str
+    shown: str
+    timeout_s: float
+    parent_sid: str
+    whisper: Source = NOTHING
+    # Of the SIP request.
+    headers: Mapping[str, str] = field(default_factory=dict)
+    # Called when the two are connected.
+    on_bridged: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Dialed:
+    """What became of it. `status`: completed, busy, no-answer, failed or canceled."""
+
+    status: str
+    sid: str = ""
+    duration_s: int = 0
+    bridged: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The script is over. `fault`: by Twilio's error code, not by what the application wanted."""
+    """The script is over. `fault`: by Twilio's error code; `ran_out`: no verb was left, and none ended the call."""
 
     detail: str
     fault: bool = False
+    ran_out: bool = False
 
 
 Flow = Source | Ending | None
@@ -89,7 +123,7 @@ class Script:
             for _ in range(MAX_DOCUMENTS):
                 flow = await self._execute(await self._fetch(source))
                 if not isinstance(flow, Source):
-                    return flow or Ending("the document ended")
+                    return flow or Ending("the document ended", ran_out=True)
                 source = flow
         except WebhookError as error:
             self._warn(error.code, str(error))
@@ -237,12 +271,28 @@ class Script:
         return None
 
     async def _dial(self, verb: Verb) -> Flow:
-        """Nobody can be reached from here: the dialled party fails at once."""
-        action = verb.attributes.get("action")
+        """Ring who is named first; the document goes on, or `action` is asked, when that is over."""
+        attributes = verb.attributes
+        noun = next((noun for noun in verb.nouns if noun.name in ("Number", "Sip")), Verb("Number", {}, verb.text))
+        shown = attributes.get("callerId") or self._call.from_number
+        if shown != self._call.from_number and not self._platform.owns(shown):
+            self._warn("13214", f"<Dial>: invalid callerId {shown}")
+        whisper = noun.attributes.get("url")
+        run = Source(self._absolute(whisper), noun.attributes.get("method", "POST")) if whisper else NOTHING
+        wanted = Dialing(noun.text, shown, float(attributes.get("timeout", "30")), self._call.sid, run)
+        dialed = Dialed("failed")
+        if self._platform.dial is not None:
+            dialed = await self._platform.dial(wanted, self._line)
+        action = attributes.get("action")
         if not action:
             return None
-        failed = (("DialCallStatus", "failed"), ("DialCallDuration", "0"))
-        return Source(self._absolute(action), verb.attributes.get("method", "POST"), extra=failed)
+        extra = (
+            ("DialCallStatus", dialed.status),
+            ("DialCallSid", dialed.sid),
+            ("DialCallDuration", str(dialed.duration_s)),
+            ("DialBridged", str(dialed.bridged).lower()),
+        )
+        return Source(self._absolute(action), attributes.get("method", "POST"), extra=extra)
 
     def _absolute(self, url: str) -> str:
         return urljoin(self._base, url)
