@@ -49,7 +49,8 @@ def _propose(turn: Turn, task: TaskInstance, arguments: Mapping[str, Any], words
     """Fill slots with what a model proposes where it parses, passes its checks and may come from a model."""
     values = {}
     slots = turn.definition(task).slots
-    for name, given in list(arguments.items())[:50]:
+    # In the order that the record keeps, so that a replay goes the same way.
+    for name, given in sorted(arguments.items())[:50]:
         slot = slots.get(name)
         if slot is None or slot.by_keys or not may_propose(turn, task, name):
             turn.reject(f"{name}: not a slot that may be proposed here")

@@ -101,7 +101,8 @@ def _accept(turn: Turn, task: TaskInstance, state: Reason, given: Any) -> dict[s
     """Fill the slots that were proposed, may be, parse, and pass their checks; return those."""
     definition, allowed = turn.definition(task), proposable(turn, task, state)
     values = {}
-    for name, value in list(given.items())[:50] if isinstance(given, dict) else ():
+    # In the order that the record keeps, so that a replay goes the same way.
+    for name, value in sorted(given.items())[:50] if isinstance(given, dict) else ():
         if value is None:
             continue
         read = proposed(value, definition.slots[name].shape, turn.setting) if name in allowed else None
