@@ -104,6 +104,16 @@ def test_what_is_no_time(said: str) -> None:
         ("Tuesday next week", "2025-12-09"),
         ("Tuesday of next week", "2025-12-09"),
         ("this coming Friday", "2025-12-05"),
+        ("last Friday", "2025-11-28"),
+        ("on last Monday", "2025-11-24"),
+        ("this past Sunday", "2025-11-30"),
+        ("Tuesday last week", "2025-11-25"),
+        ("last week on Wednesday", "2025-11-26"),
+        ("it was last Friday, the 28th of November", "2025-11-28"),
+        ("two days ago", "2025-11-29"),
+        ("a week ago", "2025-11-24"),
+        ("about two weeks ago I think", "2025-11-17"),
+        ("a month ago", "2025-11-01"),
         ("Friday morning", "2025-12-05"),
         ("the 3rd of May", "2026-05-03"),
         ("third of may", "2026-05-03"),
@@ -133,7 +143,8 @@ def test_days_as_they_are_said(said: str, meant: str) -> None:
 @pytest.mark.parametrize(
     "said",
     ["", "at ten", "ten a.m.", "hello", "next week", "May I come in at three", "the first available", "the second one",
-     "February 30th", "13/45", "in the morning", "I have a sun burn", "in an hour", "a week ago I fell", "2025-13-01"],
+     "February 30th", "13/45", "in the morning", "I have a sun burn", "in an hour", "an hour ago", "long ago",
+     "2025-13-01"],
 )  # fmt: skip
 def test_what_is_no_day(said: str) -> None:
     assert last(said, DATE) is None

@@ -1,7 +1,7 @@
 """Days as people say them, relative to the day of the call.
 
 A weekday alone is the next such day after today; "this Friday" may be today; "next Friday" is the one of the following
-week (weeks begin on Monday). A day without a year is the next one to come.
+week (weeks begin on Monday), "last Friday" the latest before today. A day without a year is the next one to come.
 """
 
 from datetime import date, timedelta
@@ -27,6 +27,7 @@ def find_dates(tokens: tuple[str, ...], today: date, month_first: bool = True) -
     while at < len(tokens):
         reading = (
             _named(tokens, at, today)
+            or _ago(tokens, at, today)
             or _span(tokens, at, today)
             or _weekday(tokens, at, today)
             or _of_month(tokens, at, today)
@@ -73,6 +74,18 @@ def _span(tokens: tuple[str, ...], at: int, today: date) -> Reading | None:
     return _day(today + days, at, end) if introduced else None
 
 
+def _ago(tokens: tuple[str, ...], at: int, today: date) -> Reading | None:
+    """Read "two days ago", "a week ago": a day only where one is asked for, for it also tells since when."""
+    amount = _amount(tokens, at)
+    if amount is None or amount[0] > 1000 or not phrase_at(tokens, amount[1] + 1, "ago"):
+        return None
+    count, end = amount
+    if tokens[end] in {"month", "months"}:
+        return _months(today, -count, at, end + 2) if count <= 120 else None
+    days = _SPANS.get(tokens[end])
+    return _day(today - timedelta(days=count * days), at, end + 2, plain=False) if days else None
+
+
 def _amount(tokens: tuple[str, ...], at: int) -> tuple[int, int] | None:
     for phrase, count in (("a couple of", 2), ("a couple", 2), ("a", 1), ("an", 1), ("one", 1)):
         end = phrase_at(tokens, at, phrase)
@@ -87,13 +100,19 @@ def _months(today: date, count: int, at: int, end: int) -> Reading | None:
     index = today.month - 1 + count
     year, month = today.year + index // 12, index % 12 + 1
     day = min(today.day, _days_in(year, month))
-    return _day(date(year, month, day), at, end)
+    return _day(date(year, month, day), at, end, plain=count > 0)
+
+
+_WHICH = ("next week on", "next week", "last week on", "last week", "this coming", "this past", "this", "coming",
+          "next", "last", "past")  # fmt: skip
+_WHICH_AFTER = {"of next week": "next week", "next week": "next week", "of last week": "last week",
+                "last week": "last week", "gone": "last"}  # fmt: skip
 
 
 def _weekday(tokens: tuple[str, ...], at: int, today: date) -> Reading | None:
     end = at
     which = ""
-    for phrase in ("next week on", "next week", "this coming", "this", "coming", "next"):
+    for phrase in _WHICH:
         after = phrase_at(tokens, at, phrase)
         if after:
             which, end = phrase, after
@@ -102,20 +121,25 @@ def _weekday(tokens: tuple[str, ...], at: int, today: date) -> Reading | None:
         return None
     number = _DAY_NAMES[tokens[end]]
     end += 1
-    for phrase in ("of next week", "next week"):
+    for phrase, meant in _WHICH_AFTER.items():
         after = phrase_at(tokens, end, phrase)
         if after:
-            which, end = "next week", after
+            which, end = meant, after
     day = _that_weekday(today, number, which)
     exact = _of_month(tokens, end + 1 if end < len(tokens) and tokens[end] == "the" else end, today)
     if exact is not None:
-        return Reading(exact.value, at, exact.end)
+        same = day < today and exact.value[4:] == day.isoformat()[4:]
+        return Reading(day.isoformat() if same else exact.value, at, exact.end)
     return _day(day, at, end)
 
 
 def _that_weekday(today: date, number: int, which: str) -> date:
     if which.startswith("next"):
         return today + timedelta(days=7 - today.weekday() + number)
+    if which.startswith("last week"):
+        return today - timedelta(days=7 + today.weekday() - number)
+    if which in {"last", "past", "this past"}:
+        return today - timedelta(days=(today.weekday() - number) % 7 or 7)
     ahead = (number - today.weekday()) % 7
     return today + timedelta(days=ahead if ahead or which.startswith("this") else 7)
 
