@@ -14,6 +14,8 @@ SERVICES = ("session", "fsa-engine", "llm-relay", "gateway", "notifier")
 REPOSITORY = Path(__file__).resolve().parents[3]
 DEMO_ACCOUNT = "AC" + "0" * 31 + "1"
 DEMO_TOKEN = "phone-network"
+DEMO_HUMAN = "tel:+15550142"
+"""Who takes calls that agents hand over, where the telephone network is the stand-in."""
 
 
 class UsageError(Exception):
@@ -107,7 +109,12 @@ def _session(options: UpOptions) -> dict[str, str]:
 
 
 def _engine(options: UpOptions) -> dict[str, str]:
-    return {"AGENTS_PATH": str(options.agents.absolute()), "DEFAULT_AGENT": options.agent}
+    human = os.environ.get("ESCALATION_TARGET") or (DEMO_HUMAN if options.phone_network else "")
+    return {
+        "AGENTS_PATH": str(options.agents.absolute()),
+        "DEFAULT_AGENT": options.agent,
+        "ESCALATION_TARGET": human,
+    }
 
 
 def _relay(options: UpOptions) -> dict[str, str]:

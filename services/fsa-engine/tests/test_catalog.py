@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from fsa_engine.adapters.mcp_tools import Limits, ToolServers
 from fsa_engine.catalog import AgentCatalog
+from fsa_engine.domain.loading import load_agent
 from fsa_engine.opening import instructions, plan
+from fsa_engine.settings import EngineSettings
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIALOGUE, STYLE_DIRECTED
 
 World = Any
@@ -112,3 +115,58 @@ async def test_a_plan_is_made_in_a_style_that_the_relay_can_hold(catalog: AgentC
         '{"additionalProperties":false,"properties":{"color":{"description":"A colour.","enum":["red","blue"],'
         '"type":"string"},"text":{"type":"string"}},"type":"object"}'
     ), "a sensitive slot is never a model's to fill"
+
+
+async def test_the_operators_human_stands_behind_agents_that_name_none(catalog: AgentCatalog, odd_server: Path) -> None:
+    as_written = load_agent(odd_server / "agent.yaml")
+    catalog.escalation_target = "tel:+15550142"
+    await catalog.load()
+    [served] = catalog.served
+    assert served.agent.escalation.target == "tel:+15550142"
+    assert served.agent.definition_hash != as_written.definition_hash, "decisions are made with another definition"
+    assert catalog.find(served.agent.definition_hash, "") is served
+    edit(odd_server, "version: 1\n", 'version: 1\nescalation: {target: "sip:desk@example.com"}\n')
+    await catalog.load()
+    assert [each.agent.escalation.target for each in catalog.served] == ["sip:desk@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("state", "target", "warned"),
+    [
+        ("{kind: handoff}", "", True),
+        ("{kind: handoff}", "tel:+15550142", False),
+        ("{kind: handoff, target: 'tel:+15550142'}", "", False),
+        ("{kind: done, text: All done.}", "", False),
+    ],
+)
+async def test_an_agent_that_hands_over_to_nobody_is_warned_of(
+    catalog: AgentCatalog, odd_server: Path, state: str, target: str, warned: bool
+) -> None:
+    edit(odd_server, "{kind: done, text: Done.}", state)
+    catalog.escalation_target = target
+    with capture_logs() as logs:
+        await catalog.load()
+    assert catalog.served
+    hints = [log["hint"] for log in logs if log["log_level"] == "warning" and log.get("agents") == ["odd"]]
+    assert bool(hints) is warned
+    assert all("ESCALATION_TARGET" in hint for hint in hints)
+
+
+@pytest.mark.parametrize(
+    ("given", "uri"),
+    [
+        ("", ""),
+        ("+1 (555) 010-0142", "tel:+1(555)010-0142"),
+        ("tel:+15550142", "tel:+15550142"),
+        ("SIP:desk@example.com", "sip:desk@example.com"),
+        ("sips:desk@example.com;transport=tls", "sips:desk@example.com;transport=tls"),
+    ],
+)
+def test_the_operators_human_is_a_number_or_a_uri(given: str, uri: str) -> None:
+    assert EngineSettings(escalation_target=given).escalation_target == uri
+
+
+@pytest.mark.parametrize("given", ["the nurse", "https://example.com", "tel:nurse", "sip:", "1"])
+def test_what_nobody_can_dial_is_refused_at_start(given: str) -> None:
+    with pytest.raises(ValueError, match="neither a telephone number nor a tel: or sip: URI"):
+        EngineSettings(escalation_target=given)

@@ -104,7 +104,9 @@ def _handoffs(agent: Agent, task: Task, source: Source, path: Path) -> Iterator[
             yield source.problem((*path, *here), message, "ask in a confirm state, or decide by a rule")
         if not (state.target or agent.escalation.target or state.unavailable):
             message = "nobody can take the call: neither here nor under escalation is a target"
-            yield source.problem((*path, *here), message, "add target: tel:+1..., or unavailable: STATE")
+            yield source.problem(
+                (*path, *here), message, "add a target or unavailable: STATE, or set ESCALATION_TARGET"
+            )
 
 
 def _secrets(task: Task, source: Source, path: Path) -> Iterator[Problem]:

@@ -1,15 +1,16 @@
 """Which definitions a session's decisions are replayed on."""
 
 import contextlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.loading import DefinitionError, load_agent
+from fsa_engine.domain.loading import DefinitionError, load_agent, target_uri, with_target
 from opusagent_cli.agent.files import agent_file, agent_files
-from opusagent_cli.options import UsageError
+from opusagent_cli.options import DEMO_HUMAN, UsageError
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,17 @@ class Shelf:
 def shelf(paths: Sequence[Path], tried: Path | None) -> Shelf:
     """Load every definition under some paths, but those that are broken, and the one to be tried.
 
+    One that names no human is there with each who may have stood behind it, too: calls were decided with him.
+
     Raises:
         UsageError: the one to be tried is broken, or not there.
     """
     agents = []
+    humans = ("", target_uri(os.environ.get("ESCALATION_TARGET", "")), DEMO_HUMAN)
     for file in agent_files(paths):
         with contextlib.suppress(DefinitionError):
-            agents.append(load_agent(file))
+            agent = load_agent(file)
+            agents += [with_target(agent, human) for human in dict.fromkeys(humans)]
     return Shelf(tuple(agents), _load(tried) if tried else None)
 
 

@@ -135,7 +135,13 @@ class EngineApp(Service):
 def catalog(settings: EngineSettings) -> AgentCatalog:
     """Return the catalog of the configured agents, not yet loaded."""
     limits = Limits(settings.tool_connect_seconds, settings.tool_result_bytes)
-    return AgentCatalog(settings.agent_folders, settings.default_agent, ToolServers(limits), settings.tool_environment)
+    return AgentCatalog(
+        settings.agent_folders,
+        settings.default_agent,
+        ToolServers(limits),
+        settings.tool_environment,
+        settings.escalation_target,
+    )
 
 
 def build(

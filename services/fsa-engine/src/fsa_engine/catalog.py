@@ -15,7 +15,7 @@ from chassis.logging import get_logger
 from chassis.retry import Backoff
 from fsa_engine.adapters.mcp_tools import ServerSpec, ToolServer, ToolServers
 from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.loading import DefinitionError, load_agent
+from fsa_engine.domain.loading import DefinitionError, hands_off_to_nobody, load_agent, with_target
 from fsa_engine.metrics import AGENTS, AGENTS_BROKEN
 from fsa_engine.tool_check import tool_problems
 
@@ -61,12 +61,16 @@ class ServedAgent:
 
 @dataclass
 class AgentCatalog:
-    """All agents of the configured folders. `start` before anything else; `load` again after a change."""
+    """All agents of the configured folders. `start` before anything else; `load` again after a change.
+
+    `escalation_target`: tel: or sip: URI of the human behind agents that name none; empty = there is nobody.
+    """
 
     folders: Sequence[Path]
     default: str
     tool_servers: ToolServers
     environment: Mapping[str, str] = field(default_factory=dict)
+    escalation_target: str = ""
     broken: dict[Path, str] = field(default_factory=dict)
     _newest: dict[str, ServedAgent] = field(default_factory=dict)
     _current: dict[str, ServedAgent] = field(default_factory=dict)
@@ -85,6 +89,7 @@ class AgentCatalog:
             _log.error("no agent was found", folders=[str(folder) for folder in self.folders])
         self.broken = {}
         fresh = [served for path in found if (served := await self._read(path)) is not None]
+        _warn_of_nobody([served.agent for served in fresh])
         self._drop_all_but(set(found))
         await asyncio.gather(*(self._check(served) for served in fresh))
         await self._forget_old()
@@ -138,7 +143,7 @@ class AgentCatalog:
 
     async def _read(self, path: Path) -> ServedAgent | None:
         try:
-            agent = await asyncio.to_thread(load_agent, path)
+            agent = with_target(await asyncio.to_thread(load_agent, path), self.escalation_target)
         except (DefinitionError, OSError) as error:
             self.broken[path] = str(error)
             _log.error("an agent's definition is broken and not served", file=str(path), problem=str(error))
@@ -210,6 +215,13 @@ class AgentCatalog:
     def _count(self) -> None:
         AGENTS.set(sum(1 for served in self._current.values() if not served.problems))
         AGENTS_BROKEN.set(len(self.problems))
+
+
+def _warn_of_nobody(agents: Sequence[Agent]) -> None:
+    alone = [agent.agent for agent in agents if hands_off_to_nobody(agent)]
+    if alone:
+        hint = "set ESCALATION_TARGET, or escalation.target in agent.yaml"
+        _log.warning("agents hand callers to a human, and none is named", agents=alone, hint=hint)
 
 
 def find_agents(folders: Sequence[Path]) -> list[Path]:

@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from chassis.settings import ServiceSettings
 from fsa_engine.adapters.reasoner import ReasonerEndpoint
+from fsa_engine.domain.loading import target_uri
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -18,6 +19,8 @@ class EngineSettings(ServiceSettings):
 
     `default_agent`: serves called numbers that no agent names; empty = the only agent there is, or none.
     `data_dir`: where tool servers may keep files (they see it as OPUSAGENT_DATA); empty = their own default.
+    `escalation_target`: who takes calls of agents whose definition names no human; a telephone number, or a tel: or
+    sip: URI.
     `reasoner_base_url`: an OpenAI-compatible endpoint for states that reason; empty = OpenAI's, if there is a key.
     `engine_mcp_port`: where tasks are offered over MCP; none = nowhere. `engine_mcp_tokens`: bearer tokens, separated
     by commas, each alone or as name=token. `engine_mcp_allowed_hosts`: Host headers answered, separated by commas.
@@ -26,6 +29,7 @@ class EngineSettings(ServiceSettings):
     agents_path: str = "agents"
     default_agent: str = ""
     data_dir: str = ""
+    escalation_target: str = ""
     agents_reload_seconds: float = Field(2.0, ge=0)
     capacity: int = Field(500, ge=1)
     session_idle_seconds: float = Field(60.0, gt=0)
@@ -47,6 +51,11 @@ class EngineSettings(ServiceSettings):
     engine_mcp_allowed_hosts: str = ""
     engine_mcp_wait_seconds: float = Field(10.0, ge=0, le=300)
     engine_mcp_idle_seconds: float = Field(900.0, gt=0)
+
+    @field_validator("escalation_target")
+    @classmethod
+    def _uri(cls, value: str) -> str:
+        return target_uri(value)
 
     @model_validator(mode="after")
     def _guarded(self) -> "EngineSettings":
