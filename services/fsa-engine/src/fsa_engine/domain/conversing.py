@@ -1,6 +1,7 @@
 """The conversation around the tasks: what the caller says is first for it, then for the task that has the floor."""
 
 from fsa_engine.domain.cancelling import answer_cancel, ask_to_cancel
+from fsa_engine.domain.correcting import corrected
 from fsa_engine.domain.definition import Collect, Confirm
 from fsa_engine.domain.events import Utterance
 from fsa_engine.domain.floor import give, goodbye, hang_up_on_silence, put_question, to_human
@@ -18,6 +19,8 @@ from fsa_engine.domain.understanding.words import tokens_of
 
 READINGS = 5
 """How many readings of one utterance are looked at."""
+UNMISTAKABLE = 0.8
+"""How like a task's phrases words must be to mean it although they fit as a correction of the task in hand."""
 
 
 def hear(turn: Turn, event: Utterance) -> None:
@@ -104,12 +107,19 @@ def _answer_task(turn: Turn, task: TaskInstance, texts: tuple[str, ...]) -> None
     """Take words as a wish for another task, or as an answer to the focused one."""
     if not takes_any_words(turn, task):
         match = match_intent(turn, texts[0])
-        if match.task and match.task != turn.snapshot.root_of(task).task:
-            start(turn, match.task, texts[0])
+        other = match.task if match.task != turn.snapshot.root_of(task).task else ""
+        if other and not _corrects(turn, task, texts[0], other):
+            start(turn, other, texts[0])
             return
     if not understand(turn, task, texts):
         not_understood(turn, task)
     give(turn)
+
+
+def _corrects(turn: Turn, task: TaskInstance, text: str, other: str) -> bool:
+    """Tell a correction, "no, move it to Friday", from a wish for another task whose phrases it hardly resembles."""
+    corrects = answers.is_correction(tokens_of(text)) and bool(corrected(turn, task, text))
+    return corrects and turn.agent.matcher.match(text, (other,)).score(other) < UNMISTAKABLE
 
 
 def _answer_openly(turn: Turn, texts: tuple[str, ...]) -> None:

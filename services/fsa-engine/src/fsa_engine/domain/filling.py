@@ -11,12 +11,13 @@ from fsa_engine.domain.moving import move
 from fsa_engine.domain.snapshot import SlotValue, Source, TaskInstance
 from fsa_engine.domain.template import fill
 from fsa_engine.domain.turn import Turn
-from fsa_engine.domain.understanding.answers import is_correction
 from fsa_engine.domain.understanding.values import read
 from fsa_engine.domain.understanding.words import Reading, tokens_of
 
-_UNASKED = {"date", "time", "datetime", "enum", "email"}
-"""Types that are recognised where nobody asked for them."""
+UNASKED = frozenset({"date", "time", "datetime", "enum", "email", "money"})
+"""Types that are recognised where nobody asked for them: money only with its unit."""
+LONGEST_DENIED = 8
+"""Words of a value that is denied."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,35 @@ def heard(turn: Turn, task: TaskInstance, text: str, expected: str = "") -> dict
     if expected and slots[expected].by_keys:
         expected = ""
     if expected and slots[expected].whole:
-        value = _value(turn, slots[expected], text, plain_only=False)
+        value = value_in(turn, task, expected, text, plain_only=False)
         return {} if value is None else {expected: value}
+    replaced = _replaced(turn, task, text)
+    if replaced:
+        return replaced
     found: dict[str, Any] = {}
     kinds: set[str] = set()
     names = [expected, *(n for n in slots if n != expected)] if expected else list(slots)
     for name in names:
         slot = slots[name]
-        if name != expected and (slot.type not in _UNASKED or slot.type in kinds):
+        if name != expected and (slot.type not in UNASKED or slot.type in kinds):
             continue
         if slot.by_keys or (slot.sensitive and name != expected) or not may_change(turn, task, name):
             continue
-        value = _value(turn, slot, text, plain_only=name != expected)
+        value = value_in(turn, task, name, text, plain_only=name != expected)
         if value is not None:
             found[name] = value
             if slot.type != "enum":
                 kinds.add(slot.type)
     return found
+
+
+def _replaced(turn: Turn, task: TaskInstance, text: str) -> dict[str, Any]:
+    """Read "not ten, eleven": the denied value tells which slot is meant."""
+    slots = turn.definition(task).slots
+    for name, known in task.slots.items():
+        if name in slots and may_change(turn, task, name) and _after_denial(turn, slots[name], text, known.value):
+            return {name: value_in(turn, task, name, text, plain_only=False)}
+    return {}
 
 
 def may_change(turn: Turn, task: TaskInstance, name: str) -> bool:
@@ -60,30 +73,42 @@ def may_change(turn: Turn, task: TaskInstance, name: str) -> bool:
     return turn.definition(task).slots[name].from_ != "tool" and (only is None or name in only)
 
 
-def corrected(turn: Turn, task: TaskInstance, text: str) -> dict[str, Any]:
-    """Read a correction: after "no" or "make it", where a change is asked for, or alone, a bare "eleven" will do."""
-    slots = turn.definition(task).slots
-    values = heard(turn, task, text)
-    if not values and (task.changing or is_correction(tokens_of(text)) or len(tokens_of(text)) == 1):
-        loose = [n for n in task.slots if slots[n].type in _UNASKED and not slots[n].sensitive]
-        loose = [n for n in slots if n in loose and may_change(turn, task, n)]
-        readings = {name: _value(turn, slots[name], text, plain_only=False) for name in loose}
-        values = next(({name: value} for name, value in readings.items() if value is not None), {})
-    return {n: v for n, v in values.items() if n not in task.slots or task.slots[n].value != v}
-
-
-def _value(turn: Turn, slot: Slot, text: str, plain_only: bool) -> Any:
+def value_in(turn: Turn, task: TaskInstance, name: str, text: str, plain_only: bool) -> Any:
+    """Return the value that words give for a slot; None for none, and for a choice that was not made."""
+    slot = turn.definition(task).slots[name]
+    known = task.slots.get(name)
+    instead = _after_denial(turn, slot, text, known.value) if known else ""
+    text, plain_only = instead or text, plain_only and not instead
     tokens = tokens_of(text)
     readings = [r for r in read(text, slot.shape, turn.setting) if r.plain or not plain_only]
-    readings = [r for r in readings if not _denied(tokens, r)] if len(readings) > 1 else readings
+    readings = [r for r in readings if not _denied(tokens, r)]
     different = {str(r.value) for r in readings}
     if not readings or (len(different) > 1 and "or" in tokens):
         return None
     return readings[-1].value
 
 
+def _after_denial(turn: Turn, slot: Slot, text: str, known: Any) -> str:
+    """Return what follows a denied value, "eleven" of "not ten eleven" where ten is known; empty if none is denied.
+
+    Without the comma both would be read as one.
+    """
+    tokens = tokens_of(text)
+    if "not" not in tokens or slot.whole or slot.sensitive:
+        return ""
+    said = tokens[len(tokens) - tokens[::-1].index("not") :]
+    for end in range(1, min(len(said), LONGEST_DENIED)):
+        denied = read(" ".join(said[:end]), slot.shape, turn.setting)
+        rest = " ".join(said[end:])
+        if [r.value for r in denied] == [known] and read(rest, slot.shape, turn.setting):
+            return rest
+    return ""
+
+
 def _denied(tokens: tuple[str, ...], reading: Reading) -> bool:
-    return reading.start > 0 and tokens[reading.start - 1] == "not"
+    before = tokens[: reading.start]
+    before = before[:-1] if before[-1:] and before[-1] in {"at", "on", "for"} else before
+    return before[-1:] == ("not",) and before[-2:-1] != ("why",)
 
 
 def put_values(turn: Turn, task: TaskInstance, values: Mapping[str, Any], source: Source) -> Filled:

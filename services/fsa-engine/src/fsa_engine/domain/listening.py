@@ -3,8 +3,9 @@
 from dataclasses import replace
 from types import MappingProxyType
 
+from fsa_engine.domain.correcting import corrected, only_corrects
 from fsa_engine.domain.definition import Act, Collect, Confirm, Reason, Transition
-from fsa_engine.domain.filling import accept, corrected, forget, heard, may_change, put_values, return_to, settle
+from fsa_engine.domain.filling import accept, forget, heard, may_change, put_values, return_to, settle
 from fsa_engine.domain.floor import put_question, to_human
 from fsa_engine.domain.flow import fail, run
 from fsa_engine.domain.matching import wish
@@ -12,7 +13,7 @@ from fsa_engine.domain.moving import move, take
 from fsa_engine.domain.outputs import Progress
 from fsa_engine.domain.snapshot import Source, TaskInstance
 from fsa_engine.domain.turn import Turn
-from fsa_engine.domain.understanding.answers import is_correction, wants_continue, yes_or_no
+from fsa_engine.domain.understanding.answers import is_correction, is_plain, wants_continue, yes_or_no
 from fsa_engine.domain.understanding.words import tokens_of
 
 
@@ -30,8 +31,17 @@ def understand(turn: Turn, task: TaskInstance, texts: tuple[str, ...], source: S
     if isinstance(state, Collect):
         return _wished(turn, task, state, texts) or any(_answer(turn, task, state, text, source) for text in texts)
     if isinstance(state, Confirm):
-        return _reply(turn, task, state, texts) or _wished(turn, task, state, texts)
+        return _respond(turn, task, state, texts)
     return any(_change(turn, task, text) for text in texts)
+
+
+def _respond(turn: Turn, task: TaskInstance, state: Confirm, texts: tuple[str, ...]) -> bool:
+    """Take a correction, a wish that is more than yes or no, or a yes or no."""
+    if _change(turn, task, texts[0]):
+        return True
+    if not is_plain(tokens_of(texts[0]), turn.text(task, state.text)) and _wished(turn, task, state, texts):
+        return True
+    return _reply(turn, task, state, texts)
 
 
 def _wished(turn: Turn, task: TaskInstance, state: Collect | Confirm, texts: tuple[str, ...]) -> bool:
@@ -56,6 +66,8 @@ def _wished(turn: Turn, task: TaskInstance, state: Collect | Confirm, texts: tup
 
 def _answer(turn: Turn, task: TaskInstance, state: Collect, text: str, source: Source) -> bool:
     values = heard(turn, task, text, state.slot)
+    if (takes_whole(turn, task, state) or not values) and only_corrects(turn, task, text):
+        return _change(turn, task, text)
     if not values:
         return _reopen(turn, task, text)
     filled = put_values(turn, task, values, source)

@@ -99,6 +99,14 @@ def says_goodbye(tokens: tuple[str, ...]) -> bool:
     return len(tokens) <= 8 and _has(tokens, GOODBYE)
 
 
+def is_plain(tokens: tuple[str, ...], question: str = "") -> bool:
+    """Tell whether there is nothing in it but a yes or a no, polite words, and words of the question."""
+    said = _spans(tokens, YES) | _spans(tokens, ALSO_YES) | _spans(tokens, NO)
+    asked = tokens_of(question)
+    rest = [t for at, t in enumerate(tokens) if at not in said and t not in FILLERS and t not in asked]
+    return bool(said) and not rest
+
+
 def wants_nothing_more(tokens: tuple[str, ...]) -> bool:
     """Tell that the caller is done, after "is there anything else?"."""
     thanks = set(tokens) <= FILLERS | {"lot"} and bool({"thanks", "thank"} & set(tokens))
@@ -113,6 +121,11 @@ def wants_start_over(tokens: tuple[str, ...]) -> bool:
 def wants_continue(tokens: tuple[str, ...]) -> bool:
     """Tell "continue"."""
     return _has(tokens, CONTINUE) and not {"don't", "not"} & set(tokens)
+
+
+def correction_words(tokens: tuple[str, ...]) -> set[int]:
+    """Return where the words are that introduce a correction."""
+    return _spans(tokens, CORRECTION)
 
 
 def is_correction(tokens: tuple[str, ...]) -> bool:
