@@ -29,6 +29,7 @@ from opusagent.fsa.v1 import fsa_pb2 as fsa
 from opusagent.media.v1 import inbox_pb2 as media
 
 RELAY_SLOT = 5
+GATEWAY_SLOT = 3
 PATIENCE_SECONDS = 20
 
 SERVER = """
@@ -169,6 +170,15 @@ class Relay:
     heard: "asyncio.Queue[media.RelayItem]" = field(default_factory=asyncio.Queue)
     stampers: dict[int, Stamper] = field(default_factory=dict)
 
+    @property
+    def route(self) -> Route:
+        return Route(
+            gateway_slot=GATEWAY_SLOT,
+            relay_slot=RELAY_SLOT,
+            relay_generation=self.generation,
+            engine_slot=self.engine_slot,
+        )
+
     def head(self, sender: "media.Sender") -> media.Head:
         stamper = self.stampers.setdefault(sender, Stamper(sender))
         return stamper.head(self.call_id, self.generation, "engine")
@@ -179,7 +189,7 @@ class Relay:
             head=self.head(sender),
             event_id=f"{self.call_id}/{event}",
             occurred_at_ms=1_800_000_000_000,
-            route=Route(relay_slot=RELAY_SLOT, relay_generation=self.generation, engine_slot=self.engine_slot),
+            route=self.route,
             session_id=self.session_id,
             **body,
         )

@@ -10,10 +10,10 @@ from chassis.ids import Clock, now_ms
 from chassis.leases import SlotLease
 from chassis.lifecycle import Service
 from chassis.logging import get_logger
+from fsa_engine.adapters.line_post import LinePost
 from fsa_engine.adapters.mcp_server import Endpoint, TaskServer
 from fsa_engine.adapters.mcp_tools import Limits, ToolServers
 from fsa_engine.adapters.reasoner import Reasoner
-from fsa_engine.adapters.relay_post import RelayPost
 from fsa_engine.adapters.session_store import SessionStore
 from fsa_engine.catalog import AgentCatalog
 from fsa_engine.conversation import Ports, StepFunction
@@ -57,7 +57,7 @@ class EngineApp(Service):
         store = SessionStore(session, *retry, asyncio.sleep)
         self._reasoner = Reasoner(settings.reasoner)
         runner = IntentRunner(self._facts, clock, self._reasoner, int(settings.tool_grace_seconds * 1000))
-        ports = Ports(store, RelayPost(bus), catalog, runner, step, clock)
+        ports = Ports(store, LinePost(bus), catalog, runner, step, clock)
         idle = IdleLimits(settings.session_idle_seconds, settings.session_abandoned_seconds)
         self.conversations = Conversations(ports, idle)
         self._reloader = Reloader(catalog, settings.agents_reload_seconds)

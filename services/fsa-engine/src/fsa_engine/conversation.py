@@ -10,30 +10,31 @@ waits in its place and later ones behind it.
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-
-from opentelemetry.context import Context
+from dataclasses import dataclass, replace
 
 from chassis import logging, tracing
 from chassis.ids import Clock
 from chassis.logging import get_logger
 from chassis.rpc import RpcError, StatusCode
+from chassis.sealing import SealError
 from fsa_engine import opening, wire
-from fsa_engine.adapters.relay_post import Line, RelayPost
+from fsa_engine.adapters.line_post import Line, LinePost
 from fsa_engine.adapters.session_store import SessionStore
 from fsa_engine.alarm import Alarm
 from fsa_engine.catalog import AgentCatalog, ServedAgent
 from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.events import CallClosed, Event, HandedOver, Opened, TimePassed, ToolProgressed
+from fsa_engine.domain.events import CallClosed, Event, HandedOver, KeyPressed, Opened, TimePassed, ToolProgressed
 from fsa_engine.domain.snapshot import Snapshot, SnapshotError
 from fsa_engine.domain.step import Step
 from fsa_engine.domain.timing import wake_ms
 from fsa_engine.intents import IntentRunner, Returned
+from fsa_engine.jobs import Announced, Job
 from fsa_engine.lines import Lines
-from fsa_engine.metrics import CONFLICTS, EVENTS, EVENTS_DROPPED, EVENTS_REPEATED, STEP_SECONDS
+from fsa_engine.metrics import CONFLICTS, EVENTS, EVENTS_DROPPED, EVENTS_REPEATED, KEYS_UNREADABLE, STEP_SECONDS
 from fsa_engine.open_intents import OpenIntents, TakeOver, Visit
+from fsa_engine.speaking import Manner, Speaker, manner
 from fsa_engine.standing import standing
-from opusagent.dialogue.v1.plan_pb2 import Style
+from fsa_engine.vault import Vault
 from opusagent.media.v1.inbox_pb2 import PlanReady
 from opusagent.session.v1.session_pb2 import Intent, LoadTaskResponse, SaveTaskResponse
 
@@ -49,22 +50,6 @@ class NoAgent(Exception):
     """No definition can serve the conversation; the message says why, for the operator."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """An event to be stepped. `line`: the call it came from; None for results of intents.
-
-    `answer`: the relay waits for outputs, even for none. `plan_styles`: it is a plan request; what the relay can do.
-    `done`: is told whether the step was saved.
-    """
-
-    event: Event
-    line: Line | None = None
-    answer: bool = False
-    plan_styles: tuple[Style, ...] | None = None
-    trace: Context | None = None
-    done: Callable[[bool], None] = lambda saved: None
-
-
 @dataclass
 class _State:
     """What is held in memory of the session: exactly what is saved as `version`."""
@@ -72,6 +57,12 @@ class _State:
     snapshot: Snapshot
     version: int
     agent: ServedAgent | None
+    vault: Vault
+
+    @property
+    def manner(self) -> Manner | None:
+        """How the call is held; None before any agent has it."""
+        return manner(self.agent.agent, self.snapshot) if self.agent is not None else None
 
 
 @dataclass(frozen=True)
@@ -79,7 +70,7 @@ class Ports:
     """What a conversation works with."""
 
     store: SessionStore
-    post: RelayPost
+    post: LinePost
     catalog: AgentCatalog
     runner: IntentRunner
     step: StepFunction
@@ -97,10 +88,10 @@ class Conversation:
         self.lines = Lines()
         self._ports = ports
         self._changed = changed
-        self._jobs: asyncio.Queue[Job | Visit | TakeOver] = asyncio.Queue()
+        self._jobs: asyncio.Queue[Job | Visit | TakeOver | Announced] = asyncio.Queue()
         self._unfinished = 0
         self._state: _State | None = None
-        self._generation = 1
+        self._speaker = Speaker(ports.post)
         self._intents = OpenIntents(session_id, ports.runner, self._put)
         self._alarm = Alarm(ports.clock, self._wake)
 
@@ -117,14 +108,14 @@ class Conversation:
     def submit(self, job: Job) -> None:
         """Take an event in."""
         if job.line is not None and job.answer:
-            self._ports.post.accepted(job.line, self._generation, job.event.event_id)
+            self._speaker.accepted(job.line, job.event.event_id)
         self._put(job)
 
-    def visit(self, visit: Visit) -> None:
-        """Settle what was left undone, without waiting for an event."""
-        self._put(visit)
+    def attend(self, task: Visit | Announced) -> None:
+        """Do what is not an event, in its turn."""
+        self._put(task)
 
-    def _put(self, item: Job | Returned | ToolProgressed | TakeOver | Visit) -> None:
+    def _put(self, item: Job | Returned | ToolProgressed | TakeOver | Visit | Announced) -> None:
         self._unfinished += 1
         self._jobs.put_nowait(Job(event=item) if isinstance(item, Returned | ToolProgressed) else item)
 
@@ -157,24 +148,37 @@ class Conversation:
         self._alarm.cancel()
         await self._intents.stop()
 
-    async def _attend(self, task: Visit | TakeOver) -> None:
-        """Do what is not an event: look after intents that another process left."""
+    async def _attend(self, task: Visit | TakeOver | Announced) -> None:
+        """Do what is not an event: look after intents that another process left, tell a new gateway who hears."""
         with logging.bound(session_id=self.session_id):
             try:
-                if isinstance(task, Visit):
+                if isinstance(task, Announced):
+                    await self._announced(task.line)
+                elif isinstance(task, Visit):
                     self.lines.visitor = task.line
                     await self._load(None)
                 else:
                     task.answer(await self._take_over(task.intent))
             except (RpcError, SnapshotError) as error:
-                _log.error("open intents could not be looked after", problem=str(error))
+                _log.error("a session could not be looked after", problem=str(error))
             except Exception:
-                _log.exception("open intents could not be looked after")
+                _log.exception("a session could not be looked after")
             else:
                 return
             self._state = None
             if isinstance(task, TakeOver):
                 task.answer(False)
+
+    async def _announced(self, line: Line) -> None:
+        self.lines.follow(line)
+        await self._load(None)
+        self._follow(self.lines.target(line))
+
+    def _follow(self, line: Line | None) -> None:
+        """Let a call's gateway know who hears the caller now."""
+        how = self._state.manner if self._state is not None else None
+        if line is not None and how is not None:
+            self._speaker.follow(line, how)
 
     async def _take_over(self, intent: Intent) -> bool:
         """Save an intent's next try, unless another process did or has the result. Raises RpcError, SnapshotError."""
@@ -209,6 +213,9 @@ class Conversation:
             try:
                 await (self._open(job) if job.plan_styles is not None else self._step(job))
                 saved = True
+            except SealError as error:
+                KEYS_UNREADABLE.inc()
+                _log.warning("a key press cannot be opened", problem=str(error))
             except NoAgent as error:
                 self._drop(job, "no_agent", str(error))
             except RpcError as error:
@@ -228,20 +235,29 @@ class Conversation:
     def _drop(self, job: Job, reason: str, why: str) -> None:
         EVENTS_DROPPED.labels(reason).inc()
         _log.error("an event was dropped", kind=type(job.event).__name__, reason=reason, why=why)
-        self._state = None
+        held, self._state = self._state, None
         line = self.lines.target(job.line)
         if line is None or not job.answer:
             return
         if job.plan_styles is not None:
-            self._ports.post.plan(line, self._generation, PlanReady(error=why))
+            self._speaker.plan(line, PlanReady(error=why))
         else:
-            self._ports.post.outputs(line, self._generation, job.event.event_id, ())
+            self._speaker.outputs(line, job.event.event_id, (), held.manner if held is not None else None)
 
     async def _step(self, job: Job) -> None:
-        saved = await self._save(job)
+        saved = await self._save(await self._opened_key(job) if job.sealed else job)
+        state = await self._loaded(None)
         line = self.lines.target(job.line)
+        if not isinstance(job.event, CallClosed):
+            self._follow(line)
         if line is not None and (saved.outputs or job.answer):
-            self._ports.post.outputs(line, self._generation, job.event.event_id, saved.outputs)
+            self._speaker.outputs(line, job.event.event_id, saved.outputs, state.manner)
+
+    async def _opened_key(self, job: Job) -> Job:
+        """Open a key that a private caller pressed. Raises SealError, RpcError, SnapshotError."""
+        assert isinstance(job.event, KeyPressed)
+        vault = (await self._loaded(job.event)).vault
+        return replace(job, event=replace(job.event, digit=vault.digit(job.sealed)))
 
     async def _open(self, job: Job) -> None:
         """Step the opening of a call and answer with the plan; what the outbox held before is said too."""
@@ -254,8 +270,9 @@ class Conversation:
         line = self.lines.target(job.line)
         if line is not None:
             plan = opening.plan(state.agent, job.plan_styles or ())
-            ready = opening.ready(plan, job.event.event_id, to_say)
-            self._ports.post.plan(line, self._generation, ready)
+            gated = manner(state.agent.agent, state.snapshot).gated
+            self._follow(line)
+            self._speaker.plan(line, opening.ready(plan, job.event.event_id, to_say, gated=gated))
         if stale:
             await self._ports.store.mark_delivered(self.session_id, stale)
 
@@ -267,7 +284,10 @@ class Conversation:
             made = self._ports.step(agent.agent, state.snapshot, job.event)
             call_id = self.lines.call_id or state.snapshot.call.call_id
             mark = self._ports.runner.mark
-            request = wire.save_request(self.session_id, call_id, job.event, state.version, made, mark=mark)
+            private = manner(agent.agent, made.snapshot).private
+            request = wire.save_request(
+                self.session_id, call_id, job.event, state.version, made, mark=mark, private=private
+            )
             try:
                 saved = await self._ports.store.save(request)
             except RpcError as error:
@@ -276,7 +296,7 @@ class Conversation:
                 CONFLICTS.inc()
                 self._state = None
                 continue
-            await self._saved(saved, state, _State(made.snapshot, saved.version, agent))
+            await self._saved(saved, state, _State(made.snapshot, saved.version, agent, state.vault))
             self._alarm.set(made.wake_ms if not saved.repeated else self._wake_ms())
             return saved
         raise RpcError(StatusCode.ABORTED, "other engines keep saving this session")
@@ -311,8 +331,8 @@ class Conversation:
         loaded = await self._ports.store.load(self.session_id)
         snapshot = Snapshot.from_bytes(loaded.snapshot)
         agent = self._agent(snapshot, event)
-        self._state = _State(snapshot, loaded.version, agent)
-        self._generation = max(self._generation, loaded.version + 1)
+        self._state = _State(snapshot, loaded.version, agent, Vault(self.session_id, loaded.session_key))
+        self._speaker.loaded(loaded.version)
         self._alarm.set(self._wake_ms())
         self._intents.loaded(loaded.open_intents)
         self._start(loaded.open_intents, agent)

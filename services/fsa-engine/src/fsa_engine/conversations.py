@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from chassis.logging import get_logger
-from fsa_engine.conversation import Conversation, Job, Ports
+from fsa_engine.conversation import Conversation, Ports
 from fsa_engine.domain.events import Event
+from fsa_engine.jobs import Announced, Job
 from fsa_engine.metrics import SESSIONS
 from fsa_engine.open_intents import Visit
 
@@ -74,9 +75,9 @@ class Conversations:
         if news is not None and not news.done():
             news.set_result(None)
 
-    def visit(self, session_id: str, visit: Visit) -> None:
-        """Have a session's open intents settled."""
-        self._of(session_id).visit(visit)
+    def attend(self, session_id: str, task: Visit | Announced) -> None:
+        """Have a session's open intents settled, or a gateway told how its call is held."""
+        self._of(session_id).attend(task)
 
     def _of(self, session_id: str) -> Conversation:
         if session_id not in self._held:

@@ -10,10 +10,10 @@ from chassis import tracing, unknown
 from chassis.bus import Headers
 from chassis.heads import Gate
 from chassis.logging import get_logger
-from fsa_engine.adapters.relay_post import Line
-from fsa_engine.conversation import Job
+from fsa_engine.adapters.line_post import Line
 from fsa_engine.conversations import Conversations
 from fsa_engine.domain import events
+from fsa_engine.jobs import Announced, Job
 from opusagent.call.v1.call_pb2 import Channel, EndReason, TransferOutcome
 from opusagent.media.v1.inbox_pb2 import SENDER_RELAY, FsaInbox, FsaItem
 
@@ -34,25 +34,29 @@ class InboxReader:
         inbox = unknown.parse(FsaInbox, record, SERVICE)
         trace = tracing.extract(headers)
         for item in inbox.items if inbox is not None else ():
-            job = self._job(item)
-            if job is not None:
-                self._conversations.submit(item.session_id, replace(job, trace=trace))
+            task = self._task(item)
+            if isinstance(task, Job):
+                self._conversations.submit(item.session_id, replace(task, trace=trace))
+            elif task is not None:
+                self._conversations.attend(item.session_id, task)
 
-    def _job(self, item: FsaItem) -> Job | None:
+    def _task(self, item: FsaItem) -> Job | Announced | None:
         body = unknown.body(item, SERVICE)
         if body is None or not self._gate.admit(item.head):
             return None
         if not item.session_id or not item.event_id:
             unknown.GARBAGE.labels(SERVICE, "FsaItem").inc()
             return None
+        line = Line.of(item.head.call_id, item.route)
         event = EVENTS[body](item)
         if event is None:
-            return None
+            return Announced(line)
         return Job(
             event=event,
-            line=Line(item.head.call_id, item.route.relay_slot, item.route.relay_generation),
+            line=line,
             answer=item.head.sender == SENDER_RELAY,
             plan_styles=tuple(item.plan.styles) if body == "plan" else None,
+            sealed=item.key.sealed,
         )
 
 
@@ -114,7 +118,7 @@ def _transferred(item: FsaItem) -> events.Event:
 
 
 def _opened(_: FsaItem) -> None:
-    """The gateway's announcement: the conversation begins with the relay's plan request."""
+    """The gateway's announcement, no event: the conversation begins with the relay's plan request."""
 
 
 def _json_object(text: str) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """Whom a conversation speaks to."""
 
-from fsa_engine.adapters.relay_post import Line
+from fsa_engine.adapters.line_post import Line
 
 
 class Lines:

@@ -5,6 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 EVENTS = Counter("opusagent_fsa_events_total", "Events taken in", ["kind"])
 EVENTS_REPEATED = Counter("opusagent_fsa_events_repeated_total", "Events that had been stepped and saved before")
 EVENTS_DROPPED = Counter("opusagent_fsa_events_dropped_total", "Events that could not be stepped", ["reason"])
+KEYS_UNREADABLE = Counter("opusagent_fsa_keys_unreadable_total", "Key presses of private callers that did not open")
 STEP_SECONDS = Histogram(
     "opusagent_fsa_step_seconds",
     "From taking an event up to posting its outputs, saving included",

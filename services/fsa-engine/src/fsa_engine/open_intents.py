@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from fsa_engine.adapters.relay_post import Line
+from fsa_engine.adapters.line_post import Line
 from fsa_engine.domain.events import ToolProgressed
 from fsa_engine.intents import FindServer, IntentRunner, Returned, Work
 from fsa_engine.settling import Elsewhere

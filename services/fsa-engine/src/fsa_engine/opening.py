@@ -7,7 +7,7 @@ from fsa_engine.catalog import ServedAgent
 from fsa_engine.domain.definition import Agent, Slot, Task
 from fsa_engine.wire import canonical
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIALOGUE, STYLE_DIRECTED, DialoguePlan, EntryPoint, Style
-from opusagent.fsa.v1.fsa_pb2 import Output, Outputs
+from opusagent.fsa.v1.fsa_pb2 import Floor, Output, Outputs
 from opusagent.media.v1.inbox_pb2 import PlanReady
 from opusagent.session.v1.session_pb2 import SaveTaskResponse
 
@@ -43,9 +43,9 @@ def outputs(call_id: str, undelivered: Sequence[Output], saved: SaveTaskResponse
     return [*fresh[:question], *outcomes, *fresh[question:]], stale
 
 
-def ready(plan: DialoguePlan, event_id: str, to_say: Sequence[Output]) -> PlanReady:
-    """Return the answer to a plan request."""
-    return PlanReady(plan=plan, opening=Outputs(event_id=event_id, outputs=to_say))
+def ready(plan: DialoguePlan, event_id: str, to_say: Sequence[Output], *, gated: bool) -> PlanReady:
+    """Return the answer to a plan request. `gated`: see fsa.v1.Floor."""
+    return PlanReady(plan=plan, opening=Outputs(event_id=event_id, outputs=to_say, floor=Floor(gated=gated)))
 
 
 def plan(served: ServedAgent, styles: Sequence[Style]) -> DialoguePlan:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from chassis.logging import get_logger
 from chassis.retry import Sleep
 from chassis.rpc import RpcError
-from fsa_engine.adapters.relay_post import Line
+from fsa_engine.adapters.line_post import Line
 from fsa_engine.adapters.session_store import SessionStore
 from fsa_engine.conversations import Conversations
 from fsa_engine.intents import IntentRunner
@@ -97,13 +97,9 @@ class Sweeper:
         for session_id in session_ids:
             INTENTS_ORPHANED.inc()
             _log.warning("an intent's engine is gone, it is settled", session_id=session_id)
-            self._conversations.visit(session_id, Visit(lines.get(session_id)))
+            self._conversations.attend(session_id, Visit(lines.get(session_id)))
 
     async def _lines(self) -> Mapping[str, Line]:
         """Return the relay of every live call, by session."""
         calls = await self._store.calls()
-        return {
-            one.call.session_id: Line(one.call.call_id, one.route.relay_slot, one.route.relay_generation)
-            for one in calls
-            if one.live
-        }
+        return {one.call.session_id: Line.of(one.call.call_id, one.route) for one in calls if one.live}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chassis.rpc import RpcError, StatusCode
+from chassis.sealing import new_key
 from opusagent.call.v1.call_pb2 import CallInfo
 from opusagent.events.v1.events_pb2 import TurnTaken
 from opusagent.fsa.v1.fsa_pb2 import Output
@@ -17,6 +18,7 @@ class SavedSession:
 
     version: int = 0
     snapshot: bytes = b""
+    key: bytes = field(default_factory=new_key)
     undelivered: list[Output] = field(default_factory=list)
     open_intents: dict[str, pb.Intent] = field(default_factory=dict)
     audit: list[str] = field(default_factory=list)
@@ -104,6 +106,7 @@ class FakeSession:
             undelivered=kept.undelivered,
             open_intents=kept.open_intents.values(),
             audit_index=len(kept.audit),
+            session_key=kept.key,
         )
 
     async def SaveTask(self, request: pb.SaveTaskRequest, context: Any) -> pb.SaveTaskResponse:  # noqa: D102

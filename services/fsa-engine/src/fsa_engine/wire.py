@@ -46,14 +46,15 @@ def intent(made: core.Intent) -> session.Intent:
     return session.Intent(intent_id=made.intent_id, kind=made.kind, payload_json=canonical(made.payload))
 
 
-def business(made: core.Business) -> session.Business:
-    """Return what session decides from."""
+def business(made: core.Business, *, private: bool) -> session.Business:
+    """Return what session decides from. `private`: who hears the caller (fsa.v1.Privacy)."""
     return session.Business(
         open_tasks=[session.OpenTask(task_id=t.task_id, task=t.task, state=t.state) for t in made.open_tasks],
         closing_spoken=made.closing_spoken,
         sms_on=SMS_POLICIES[made.sms_on],
         sms_text=made.sms_text,
         resume_ttl_ms=made.resume_ttl_ms,
+        caller_private=private,
     )
 
 
@@ -82,7 +83,7 @@ def plain(value: Any) -> Any:
 
 
 def save_request(
-    session_id: str, call_id: str, event: Event, version: int, step: Step, *, mark: Mark
+    session_id: str, call_id: str, event: Event, version: int, step: Step, *, mark: Mark, private: bool
 ) -> session.SaveTaskRequest:
     """Return the one atomic save of a step computed from `version`; `mark` says on each intent who tries it.
 
@@ -99,7 +100,7 @@ def save_request(
         outputs=[output(made) for made in step.outputs],
         intents=[mark(intent(made)) for made in step.intents],
         settled_intents=sorted({*step.settled, *returned}),
-        business=business(step.business),
+        business=business(step.business, private=private),
         now_ms=event.at_ms,
     )
 
