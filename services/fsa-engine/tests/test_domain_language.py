@@ -255,7 +255,8 @@ def test_the_model_hears_the_gate(desk: Agent) -> None:
 
 def test_a_busy_human_brings_the_caller_back(desk: Agent) -> None:
     big = ("send money", {"key": CARD}, "two thousand euros", "yes", "Anna Lee")
-    busy = {"does": "busy", "hears": ["Try again later.", "They are busy. Is there anything else I can help you with?"]}
+    offer = "Is there anything else I can help you with?"
+    busy = {"does": "busy", "hears": ["They are busy.", "Try again later.", offer]}
     play(desk, *big, {"say": "rent", "phase": "closing", "open": []}, {**busy, "open": []})
     wish = {"say": "let me talk to a human", "phase": "closing"}
     play(desk, *TO_AMOUNT, wish, {"does": "busy", "hears": "They are busy. How much?", "state": "amount"})

@@ -4,7 +4,7 @@ from fsa_engine.domain.cancelling import answer_cancel, ask_to_cancel
 from fsa_engine.domain.correcting import corrected
 from fsa_engine.domain.definition import Collect, Confirm
 from fsa_engine.domain.events import Utterance
-from fsa_engine.domain.floor import give, goodbye, hang_up_on_silence, put_question, to_human
+from fsa_engine.domain.floor import focus, give, goodbye, hang_up_on_silence, put_question, to_human
 from fsa_engine.domain.flow import run
 from fsa_engine.domain.listening import not_understood, said_to, takes_any_words, understand
 from fsa_engine.domain.matching import asked_fact, match_intent
@@ -15,6 +15,7 @@ from fsa_engine.domain.snapshot import Pending, TaskInstance
 from fsa_engine.domain.starting import place, start, values_for
 from fsa_engine.domain.turn import Turn
 from fsa_engine.domain.understanding import answers
+from fsa_engine.domain.understanding.intents import Match
 from fsa_engine.domain.understanding.words import tokens_of
 
 READINGS = 5
@@ -105,15 +106,26 @@ def _gives_up(turn: Turn, task: TaskInstance, tokens: tuple[str, ...]) -> bool:
 
 def _answer_task(turn: Turn, task: TaskInstance, texts: tuple[str, ...]) -> None:
     """Take words as a wish for another task, or as an answer to the focused one."""
+    match = Match()
     if not takes_any_words(turn, task):
         match = match_intent(turn, texts[0])
         other = match.task if match.task != turn.snapshot.root_of(task).task else ""
         if other and not _corrects(turn, task, texts[0], other):
             start(turn, other, texts[0])
             return
-    if not understand(turn, task, texts):
+    if understand(turn, task, texts):
+        give(turn)
+    elif match.torn and len(match.close) > 1:
+        _ask_which(turn, match, texts[0])
+    else:
         not_understood(turn, task)
-    give(turn)
+        give(turn)
+
+
+def _ask_which(turn: Turn, match: Match, words: str) -> None:
+    """Ask which of several tasks is meant."""
+    turn.change(pending=Pending("choose", options=match.close[:3], words=words[:500]))
+    put_question(turn)
 
 
 def _corrects(turn: Turn, task: TaskInstance, text: str, other: str) -> bool:
@@ -134,12 +146,14 @@ def _answer_openly(turn: Turn, texts: tuple[str, ...]) -> None:
         turn.note(f"only {fitting[0]} can use what was said")
         start(turn, fitting[0], texts[0])
     elif len(close_to) > 1:
-        turn.change(pending=Pending("choose", options=close_to[:3], words=texts[0][:500]))
-        put_question(turn)
+        _ask_which(turn, Match(close=close_to), texts[0])
     elif close_to and turn.snapshot.misunderstood:
         start(turn, close_to[0], texts[0])
     elif answers.wants_nothing_more(tokens_of(texts[0])) and not turn.snapshot.tasks:
         goodbye(turn)
+    elif answers.yes_or_no(tokens_of(texts[0])) is False and not turn.snapshot.tasks:
+        turn.change(phase="offering_more", misunderstood=0)
+        put_question(turn)
     else:
         _unclear(turn)
 
@@ -191,13 +205,22 @@ def _choose(turn: Turn, pending: Pending, text: str, tokens: tuple[str, ...]) ->
     chosen = named or match_intent(turn, text).task or match_intent(turn, text, pending.options).task
     if chosen:
         start(turn, chosen, f"{pending.words}. {text}")
-    elif answers.yes_or_no(tokens) is False:
-        turn.change(pending=None, phase="open")
-        turn.ask(turn.agent.texts.what_else, "intent")
+    elif answers.yes_or_no(tokens) is False or answers.wants_cancel(tokens):
+        _none_of_them(turn)
     else:
         if turn.snapshot.misunderstood + 1 >= turn.agent.limits.no_match:
             turn.change(pending=None)
         _unclear(turn)
+
+
+def _none_of_them(turn: Turn) -> None:
+    """Go on after a choice that none of the tasks offered was meant by."""
+    task = turn.snapshot.focused
+    turn.change(pending=None, phase="open")
+    if task is None:
+        turn.ask(turn.agent.texts.what_else, "intent")
+    else:
+        focus(turn, task, turn.agent.texts.go_on)
 
 
 def _own_silence(turn: Turn, task: TaskInstance, count: int) -> bool:

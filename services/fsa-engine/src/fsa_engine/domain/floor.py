@@ -24,8 +24,7 @@ def put_question(turn: Turn, again: bool = False) -> None:
         if isinstance(state, Collect | Confirm):
             question(turn, task, state, again)
         elif isinstance(state, Act | Reason | HandOver):
-            turn.say(Progress(f"{turn.lead} {texts.still_working}".strip()), task.task_id)
-            turn.lead = ""
+            turn.say(Progress(texts.still_working), task.task_id)
     else:
         turn.ask(turn.agent.help if again else turn.agent.greeting, "intent", _titles(turn))
 

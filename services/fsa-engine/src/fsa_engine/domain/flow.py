@@ -212,8 +212,8 @@ def _act(turn: Turn, task: TaskInstance, state: Act) -> bool:
 
 
 def _progress(turn: Turn, task: TaskInstance, text: str | None) -> None:
-    if text and turn.has_floor(task):
-        turn.say(Progress(turn.text(task, text)), task.task_id)
+    if (text or turn.lead) and turn.has_floor(task):
+        turn.say(Progress(turn.text(task, text or "")), task.task_id)
 
 
 def _reason(turn: Turn, task: TaskInstance, state: Reason) -> bool:

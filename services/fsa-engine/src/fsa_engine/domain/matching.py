@@ -27,6 +27,7 @@ def match_intent(turn: Turn, text: str, among: tuple[str, ...] = ()) -> Match:
         match.task if match.task in turn.agent.tasks else "",
         tuple(name for name in match.close if name in turn.agent.tasks),
         match.scores,
+        match.torn,
     )
     _log(turn, match)
     return tasks

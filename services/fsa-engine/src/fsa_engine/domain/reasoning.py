@@ -10,6 +10,7 @@ from typing import Any
 from fsa_engine.domain.definition import Reason, Slot
 from fsa_engine.domain.salience import relevant
 from fsa_engine.domain.snapshot import TaskInstance, Thought
+from fsa_engine.domain.template import fill, mentioned
 from fsa_engine.domain.turn import Turn
 
 LONGEST_THOUGHT = 4000
@@ -30,8 +31,8 @@ def request(turn: Turn, task: TaskInstance, state: Reason) -> dict[str, Any]:
     names = proposable(turn, task, state)
     transitions = [edge.proposal for edge in state.transitions if edge.proposable]
     return {
-        "instructions": turn.text(task, state.instructions),
-        "context": {**relevant(turn, task, state.relevant), "caller_said": list(turn.snapshot.heard)},
+        "instructions": _instructions(task, state),
+        "context": {**_known(turn, task, state), "caller_said": list(turn.snapshot.heard)},
         "proposals": {"slots": names, "transitions": transitions},
         "schema": schema({name: slots[name] for name in names}, transitions),
         "model": turn.agent.reasoning.model,
@@ -39,6 +40,21 @@ def request(turn: Turn, task: TaskInstance, state: Reason) -> dict[str, Any]:
         "task_id": task.task_id,
         "state": task.state,
     }
+
+
+def _instructions(task: TaskInstance, state: Reason) -> str:
+    """Return the definition's own words: where they name a slot they say where its value stands among the data.
+
+    What a caller or a tool said never becomes a part of instructions.
+    """
+    filled = task.values()
+    return fill(state.instructions, lambda name, _: f"`{name}`" if name in filled else None)
+
+
+def _known(turn: Turn, task: TaskInstance, state: Reason) -> dict[str, Any]:
+    """Return what a model may know here, with the slots that its instructions name."""
+    named = sorted(mentioned(state.instructions))
+    return {**relevant(turn, task, tuple(named)), **relevant(turn, task, state.relevant)}
 
 
 def proposable(turn: Turn, task: TaskInstance, state: Reason) -> list[str]:

@@ -61,8 +61,7 @@ def take_result(turn: Turn, task: TaskInstance, returned: Mapping[str, Any]) -> 
     state = turn.state(task)
     task = turn.put(task, waiting="", held=None)
     if turn.lead:
-        turn.say(Progress(turn.lead), task.task_id)
-        turn.lead = ""
+        turn.say(Progress(""), task.task_id)
     if isinstance(state, Act) and "proposal" not in returned:
         _act(turn, task, state, returned)
     elif isinstance(state, Reason) and "proposal" in returned:

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from fsa_engine.domain.definition import Agent, State, Task
 from fsa_engine.domain.events import Event
-from fsa_engine.domain.outputs import Ask, Body, Expectation, Intent, Output
+from fsa_engine.domain.outputs import Ask, Body, Expectation, Failed, Intent, Output, Progress, Result, Verbatim
 from fsa_engine.domain.rules import Rule, Verdict
 from fsa_engine.domain.saying import said
 from fsa_engine.domain.snapshot import Snapshot, TaskInstance
@@ -32,7 +32,7 @@ class Illegal(Exception):
 
 
 class Turn:
-    """Lives for one event. `lead` is said before the next question, `instead` in place of its wording."""
+    """Lives for one event. `lead` is said before the next thing said, `instead` in place of a question's wording."""
 
     def __init__(self, agent: Agent, snapshot: Snapshot, event: Event, recorded: Recorded | None = None) -> None:
         self.recorded = recorded
@@ -90,7 +90,13 @@ class Turn:
     # -- what is said
 
     def say(self, body: Body, task_id: str = "") -> None:
-        """Give an output."""
+        """Give an output, after the lead if there is one."""
+        if self.lead and isinstance(body, Progress | Result | Failed | Verbatim):
+            lead, self.lead = self.lead, ""
+            if isinstance(body, Progress):
+                body = Progress(f"{lead} {body.text}".strip())
+            else:
+                self.say(Progress(lead), task_id)
         self.outputs.append(Output(f"{self.event.event_id}#{len(self.outputs)}", task_id, body))
 
     def ask(self, text: str, kind: str, phrases: tuple[str, ...] = (), task_id: str = "") -> None:

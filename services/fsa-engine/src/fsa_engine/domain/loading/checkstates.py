@@ -27,6 +27,7 @@ from fsa_engine.domain.loading.checking import (
 )
 from fsa_engine.domain.loading.problems import Problem
 from fsa_engine.domain.loading.source import Path
+from fsa_engine.domain.template import mentioned
 
 _TEXTS = ("text", "prompt", "reprompt", "progress", "summary", "instructions")
 Problems = Iterator[Problem]
@@ -176,6 +177,9 @@ def _reason(place: Place, here: Path, state: Reason) -> Problems:
     if not state.proposals and not any(edge.proposable for edge in state.transitions):
         fix = "name slots under proposals, or add a reasoning or hybrid transition"
         yield place.source.problem(here, "there is nothing that the model could propose", fix)
+    for name in sorted(mentioned(state.instructions) & set(place.task.slots)):
+        if place.task.slots[name].sensitive:
+            yield place.source.problem((*here, "instructions"), f"{{{name}}} is sensitive, no model sees it")
     for index, name in enumerate(state.proposals or ()):
         if name in place.task.slots and place.task.slots[name].own_words:
             yield place.source.problem((*here, "proposals", index), f"{name!r} takes the caller's own words")

@@ -109,7 +109,7 @@ def is_plain(tokens: tuple[str, ...], question: str = "") -> bool:
 
 def wants_nothing_more(tokens: tuple[str, ...]) -> bool:
     """Tell that the caller is done, after "is there anything else?"."""
-    thanks = set(tokens) <= FILLERS | {"lot"} and bool({"thanks", "thank"} & set(tokens))
+    thanks = set(tokens) <= FILLERS | {"lot", "no", "nope"} and bool({"thanks", "thank"} & set(tokens))
     return len(tokens) <= 10 and (_has(tokens, DONE) or thanks)
 
 

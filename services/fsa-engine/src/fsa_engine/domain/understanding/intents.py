@@ -22,11 +22,15 @@ MARGIN = 0.12
 
 @dataclass(frozen=True)
 class Match:
-    """The decision. `task`: clear winner or ""; `close`: names of those between which the caller must choose."""
+    """The decision. `task`: clear winner or ""; `close`: names of those between which the caller must choose.
+
+    `torn`: the best of those close would have won but for the others, and by more than a single word.
+    """
 
     task: str = ""
     close: tuple[str, ...] = ()
     scores: tuple[tuple[str, float], ...] = ()
+    torn: bool = False
 
     def score(self, task: str) -> float:
         """Return a task's score, 0 to 1."""
@@ -56,7 +60,8 @@ def decided(
         return Match(ranked[0][0], (), listed)
     if nothing >= best:
         return Match(scores=listed)
-    return Match("", tuple(name for name, score in ranked if score > best - SEMANTIC_MARGIN), listed)
+    near = tuple(name for name, score in ranked if score > best - SEMANTIC_MARGIN)
+    return Match("", near, listed, torn=best - nothing >= SEMANTIC_MARGIN)
 
 
 class IntentMatcher(ABC):
@@ -94,7 +99,9 @@ class LexicalMatcher(IntentMatcher):
             return Match(scores=listed)
         if best >= floor and best - second >= (0.02 if among else MARGIN) and (among or best - none >= MARGIN):
             return Match(ranked[0][0], (), listed)
-        return Match("", tuple(name for name, score in ranked if score > best - MARGIN and score >= CONSIDER), listed)
+        near = tuple(name for name, score in ranked if score > best - MARGIN and score >= CONSIDER)
+        shared = max((len(said & example) for name in near for example in self._examples[name]), default=0)
+        return Match("", near, listed, torn=best >= ACCEPT and best - none >= MARGIN and shared > 1)
 
     def _score(self, said: frozenset[str], example: frozenset[str]) -> float:
         if not said or not example:
