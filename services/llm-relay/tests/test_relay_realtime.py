@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 import pytest
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from audio.formats import MULAW_8K
 from llm_relay.backends.openai_realtime import config, wire
 from llm_relay.backends.openai_realtime.backend import RealtimeBackend
-from llm_relay.backends.openai_realtime.connection import Connection, ConnectionLostError
+from llm_relay.backends.openai_realtime.connection import Connection, Received
 from llm_relay.backends.openai_realtime.protocol import Protocol
 from llm_relay.backends.port import BackendError, Listener, Manner, Opening, Part, PastTurn, Said, ToolCall
 from llm_relay.testing import VirtualTimers
@@ -496,30 +496,43 @@ class FakeSocket(Connection):
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
         self.news = asyncio.Event()
-        self.closed = False
-        self._incoming: asyncio.Queue[bytes | int] = asyncio.Queue()
+        self.open = True
+        self.reads = True
+        self._early: list[bytes] = []
+        self._received: Received = self._early.append
+        self._writable: Callable[[], None] = lambda: None
+        self._code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    async def send(self, text: str) -> None:
-        if self.closed:
-            raise ConnectionLostError(1006)
+    def listen(self, received: Received, writable: Callable[[], None]) -> None:
+        self._received, self._writable = received, writable
+        for message in self._early:
+            received(message)
+
+    @property
+    def writing(self) -> bool:
+        return self.open and self.reads
+
+    def send(self, text: bytes) -> None:
         self.sent.append(json.loads(text))
         self.news.set()
 
-    async def receive(self) -> bytes:
-        item = await self._incoming.get()
-        if isinstance(item, int):
-            raise ConnectionLostError(item)
-        return item
+    def close(self) -> None:
+        self.drop(1000)
 
-    async def close(self) -> None:
-        self.closed = True
-        self._incoming.put_nowait(1000)
+    async def closed(self) -> int:
+        return await self._code
 
     def push(self, **event: Any) -> None:
-        self._incoming.put_nowait(json.dumps(event).encode())
+        self._received(json.dumps(event).encode())
 
     def drop(self, code: int = 1011) -> None:
-        self._incoming.put_nowait(code)
+        self.open = False
+        if not self._code.done():
+            self._code.set_result(code)
+
+    def reads_again(self) -> None:
+        self.reads = True
+        self._writable()
 
     async def until(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
         while len(found := [event for event in self.sent if event["type"] == kind]) < count:
@@ -559,11 +572,41 @@ async def test_caller_audio_goes_out_after_the_configuration() -> None:
     session = await Exchange(socket).open()
     session.hear(b"\x01" * 160, 20)
     session.hear(b"\x02" * 160, 40)
-    [append] = await socket.until("input_audio_buffer.append")
-    assert socket.sent[0]["type"] == "session.update"
-    assert base64.b64decode(append["audio"]) == b"\x01" * 160 + b"\x02" * 160
+    assert [event["type"] for event in socket.sent] == ["session.update", *["input_audio_buffer.append"] * 2]
+    assert [base64.b64decode(event["audio"]) for event in socket.sent[1:]] == [b"\x01" * 160, b"\x02" * 160]
     await session.close()
-    assert socket.closed
+    assert not socket.open
+
+
+async def test_audio_waits_for_a_server_that_does_not_read_and_goes_as_one() -> None:
+    socket = FakeSocket()
+    session = await Exchange(socket).open()
+    await asyncio.sleep(0)
+    socket.reads = False
+    for number in range(800):
+        session.hear(bytes([number % 251]) * 160, number * 20)
+    assert [event["type"] for event in socket.sent] == ["session.update"]
+    socket.reads_again()
+    [append] = socket.sent[1:]
+    kept = b"".join(bytes([number % 251]) * 160 for number in range(50, 800))
+    assert base64.b64decode(append["audio"]) == kept, "the oldest was forgotten, fifteen seconds were kept"
+    await session.close()
+
+
+async def test_an_event_that_breaks_the_session_is_said_and_not_swallowed() -> None:
+    socket = FakeSocket()
+    exchange = Exchange(socket)
+    session = await exchange.open()
+    await asyncio.sleep(0)
+
+    def broken(message: bytes) -> None:
+        raise RuntimeError("broken")
+
+    session._protocol.received = broken
+    socket.push(type="session.created")
+    await exchange.failed.wait()
+    assert not socket.open
+    await session.close()
 
 
 async def test_a_lost_socket_is_replaced_and_no_audio_is_lost_meanwhile() -> None:
@@ -602,7 +645,7 @@ async def test_a_session_is_rolled_over_before_its_end() -> None:
     session = await exchange.open()
     first.push(type="session.created", event_id="e", session={"type": "realtime", "expires_at": 3600})
     await second.until("session.update")
-    assert first.closed
+    assert not first.open
     assert 3300_000 <= exchange.now_ms <= 3310_000
     second.push(type="session.created", event_id="e", session={"type": "realtime", "expires_at": 0})
     await asyncio.sleep(0)

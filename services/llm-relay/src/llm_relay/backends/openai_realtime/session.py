@@ -14,7 +14,7 @@ from typing_extensions import override
 from chassis.ids import Clock
 from chassis.logging import get_logger
 from chassis.retry import Backoff, Sleep
-from llm_relay.backends.openai_realtime.connection import Connection, ConnectionLostError, Dial
+from llm_relay.backends.openai_realtime.connection import Connection, Dial
 from llm_relay.backends.openai_realtime.outbox import Outbox
 from llm_relay.backends.openai_realtime.protocol import Protocol
 from llm_relay.backends.port import BackendError, Listener, ModelSession, Opening, Part
@@ -45,11 +45,12 @@ class RealtimeSession(ModelSession):
         self._sockets = sockets
         self._bytes_per_ms = opening.format.bytes_per_ms
         self._sent_ms = 0
+        self._connection: Connection | None = None
         self._running: asyncio.Task[None] | None = None
 
     def run(self, connection: Connection) -> None:
         """Begin, on an open connection."""
-        self._attach()
+        self._attach(connection)
         self._running = asyncio.create_task(self._run(connection), name=f"realtime:{self._opening.call_id}")
 
     @property
@@ -89,11 +90,15 @@ class RealtimeSession(ModelSession):
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait([self._running])
-        await self._sockets.close()
+        if self._connection is not None:
+            self._connection.close()
+        self._sockets.close()
 
-    def _attach(self) -> None:
+    def _attach(self, connection: Connection) -> None:
         audio = self._outbox.keep_audio()
         self._sent_ms = 0
+        self._connection = connection
+        self._outbox.attach(connection)
         self._protocol.connected(self._opening.history())
         for piece in audio:
             self._sent_ms += len(piece) // self._bytes_per_ms
@@ -103,9 +108,10 @@ class RealtimeSession(ModelSession):
         try:
             while True:
                 why = await self._converse(connection)
+                self._outbox.detach()
                 self._protocol.lost()
                 connection = await self._sockets.again(why)
-                self._attach()
+                self._attach(connection)
         except BackendError as error:
             _log.error("the model session is lost for good", why=str(error))
             self._listener.failed("model session lost")
@@ -114,37 +120,34 @@ class RealtimeSession(ModelSession):
             self._listener.failed("model session failed")
 
     async def _converse(self, connection: Connection) -> str:
-        """Until the socket is closed; returns why."""
-        tasks = [
-            asyncio.create_task(self._write(connection), name="realtime-writer"),
-            asyncio.create_task(self._sockets.roll_over(connection, self._protocol), name="realtime-rollover"),
-        ]
-        try:
-            while not self._protocol.expired:
-                self._protocol.received(await connection.receive())
-        except ConnectionLostError as error:
-            return self._why(error)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await connection.close()
-        return "expired"
+        """Until the socket is closed; returns why. Raises whatever handling an event raised."""
+        failures: list[Exception] = []
 
-    def _why(self, error: ConnectionLostError) -> str:
+        def received(message: bytes) -> None:
+            try:
+                self._protocol.received(message)
+            except Exception as error:
+                failures.append(error)
+            if failures or self._protocol.expired:
+                connection.close()
+
+        rollover = asyncio.create_task(self._sockets.roll_over(connection, self._protocol), name="realtime-rollover")
+        try:
+            connection.listen(received, self._outbox.drain)
+            code = await connection.closed()
+        finally:
+            rollover.cancel()
+            await asyncio.wait([rollover])
+            connection.close()
+        if failures:
+            raise failures[0]
+        return self._why(code)
+
+    def _why(self, code: int) -> str:
         if self._sockets.rolled_over:
             return "rollover"
-        _log.warning("the model's socket was closed", code=error.code)
+        _log.warning("the model's socket was closed", code=code)
         return "expired" if self._protocol.expired else "lost"
-
-    async def _write(self, connection: Connection) -> None:
-        try:
-            while True:
-                for event in await self._outbox.take():
-                    await connection.send(event)
-        except ConnectionLostError:
-            # The reader of the same socket learns it too, and acts on it.
-            return
 
 
 class Sockets:
@@ -185,7 +188,7 @@ class Sockets:
         except BackendError as error:
             _log.warning("the model session could not be rolled over", why=str(error))
             return
-        await connection.close()
+        connection.close()
 
     def _due(self, protocol: Protocol) -> bool:
         if not protocol.expires_at:
@@ -193,8 +196,8 @@ class Sockets:
         left = protocol.expires_at - self._clock() / 1000
         return left < ROLLOVER_LATEST_SECONDS or (left < ROLLOVER_SECONDS and protocol.silent)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close a socket that was opened and not used."""
         if self._next is not None:
-            await self._next.close()
+            self._next.close()
             self._next = None

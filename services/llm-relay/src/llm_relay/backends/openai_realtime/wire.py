@@ -7,13 +7,13 @@ import orjson
 
 Json = dict[str, Any]
 
-_APPEND = '{"type":"input_audio_buffer.append","audio":"'
+_APPEND = b'{"type":"input_audio_buffer.append","audio":"'
 _CANCEL = '{"type":"response.cancel"}'
 
 
-def append(audio: bytes) -> str:
+def append(audio: bytes) -> bytes:
     """Caller audio. Built by hand: it is sent fifty times a second."""
-    return f'{_APPEND}{b2a_base64(audio, newline=False).decode("ascii")}"}}'
+    return b'%b%b"}' % (_APPEND, b2a_base64(audio, newline=False))
 
 
 def session_update(session: Json) -> str:
