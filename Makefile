@@ -48,7 +48,7 @@ redis: setup ## Start a Redis
 stop-servers: ## Stop what make kafka and make redis started
 	@scripts/kafka stop; scripts/redis stop
 
-bench: setup ## Measure latency and CPU against a bare passthrough; writes build/bench.json
+bench: setup ## Measure latency, CPU, steps and response time (ARGS="--only core,response"; --help tells more); writes build/bench.json
 	@python -m bench $(ARGS)
 
 ci: ## What CI runs

@@ -2,15 +2,18 @@
 
 import asyncio
 import json
-import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 import psutil
 
 from bench import processes
-from bench.targets import TARGETS, Target
+from bench.figures import Aim
+from bench.targets import TARGETS, TITLES, Target
 
 SATURATED_PERCENT = 85.0
+AIMED_CALLS = 60
+"""Number of calls for which the aims hold."""
 # Discarded: a fresh broker compiles its code while it serves its first records.
 WARM_UP_CALLS = 20
 WARM_UP_SECONDS = 8.0
@@ -73,16 +76,42 @@ async def measure(target: Target, name: str, calls: int, seconds: float, echo_pi
     )
 
 
-async def measure_all(names: list[str], counts: list[int], seconds: float) -> list[Row]:
-    """Measure every target at every number of calls; tells its progress on standard error."""
+async def measure_all(names: list[str], counts: list[int], seconds: float, say: Callable[[str], None]) -> list[Row]:
+    """Measure every target at every number of calls; `say` is told of the progress."""
     rows = []
     for name in names:
         async with processes.running("-m", "bench.echo") as echo:
             port = int(await processes.first_line(echo))
             async with TARGETS[name](port) as target:
+                say(f"calls: {TITLES[name]}, warming up ...")
                 await measure(target, name, WARM_UP_CALLS, WARM_UP_SECONDS, echo.pid)
                 for count in counts:
-                    print(f"{name}: {count} calls ...", file=sys.stderr, flush=True)
+                    say(f"calls: {TITLES[name]}, {count} ...")
                     rows.append(await measure(target, name, count, seconds, echo.pid))
                     await asyncio.sleep(2)
     return rows
+
+
+def aims_of(rows: list[Row]) -> list[Aim]:
+    """Return the aims that these rows can tell of: at 60 calls."""
+    at = {row.target: row for row in rows if row.calls == AIMED_CALLS and row.latency.get("p50_ms")}
+    floor, one, five = at.get("floor"), at.get("one"), at.get("five")
+    aims = []
+    if one is not None:
+        aims += _latency_aims(one, p50_ms=2.0, p99_ms=10.0)
+    if one is not None and floor is not None:
+        share = round(one.total_cpu_ms / floor.total_cpu_ms, 2)
+        aims.append(Aim(f"{TITLES['one']}: CPU at {AIMED_CALLS} calls", 2.0, share, "× floor"))
+    if five is not None:
+        aims += _latency_aims(five, p50_ms=5.0, p99_ms=20.0)
+        cpu = round(five.total_cpu_ms, 2)
+        aims.append(Aim(f"{TITLES['five']}: CPU at {AIMED_CALLS} calls", 8.0, cpu, "ms per call-second"))
+    return aims
+
+
+def _latency_aims(row: Row, *, p50_ms: float, p99_ms: float) -> list[Aim]:
+    what = f"{TITLES[row.target]}: added latency at {row.calls} calls"
+    return [
+        Aim(f"{what}, p50", p50_ms, row.latency["p50_ms"], "ms"),
+        Aim(f"{what}, p99", p99_ms, row.latency["p99_ms"], "ms"),
+    ]

@@ -19,7 +19,7 @@ AUDIO = b'"audio":'
 QUIET_FRAMES = 50
 
 
-class PlainEcho(WSListener):  # type: ignore[misc]
+class PlainEcho(WSListener):
     """Returns every text frame."""
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -28,7 +28,7 @@ class PlainEcho(WSListener):  # type: ignore[misc]
             transport.send(WSMsgType.TEXT, frame.get_payload_as_bytes())
 
 
-class EchoingModel(WSListener):  # type: ignore[misc]
+class EchoingModel(WSListener):
     """A Realtime session that says back what it hears."""
 
     def __init__(self) -> None:

@@ -38,7 +38,7 @@ def numbers_in(audio: bytes) -> list[int]:
 
 
 @dataclass
-class Call(WSListener):  # type: ignore[misc]
+class Call(WSListener):
     """One caller: sends a stamped frame every 20 ms and times its return."""
 
     number: int
@@ -159,7 +159,7 @@ async def run(url: str, count: int, warm_up: float, seconds: float) -> dict[str,
     for number in range(count):
         call = Call(number)
         calls.append(call)
-        await ws_connect(lambda call=call: call, url)  # type: ignore[misc]
+        await ws_connect(lambda call=call: call, url)
         speaking.append(asyncio.create_task(speak(call, until)))
         await asyncio.sleep(0.05)
     await asyncio.sleep(warm_up)

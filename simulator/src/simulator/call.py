@@ -101,7 +101,7 @@ async def ring(
             network = _network(request, account, clock)
             leg: Leg = network.place_call(request.caller, request.callee)
         else:
-            leg = _direct_leg(request, account, webhooks, clock)
+            leg = direct_leg(request, account, webhooks, clock)
         return await _Call(request, leg, voice, on_line).run(turns)
     finally:
         await webhooks.close()
@@ -189,7 +189,8 @@ def _network(request: CallRequest, account: Account, clock: Clock) -> PhoneNetwo
     return network
 
 
-def _direct_leg(request: CallRequest, account: Account, webhooks: Webhooks, clock: Clock) -> Leg:
+def direct_leg(request: CallRequest, account: Account, webhooks: Webhooks, clock: Clock) -> Leg:
+    """Return a leg, not yet dialled, whose media socket is the request's URL. Raises ValueError."""
     if request.protocol not in PROTOCOLS:
         raise ValueError(f"no protocol {request.protocol!r}: there are {', '.join(PROTOCOLS)}")
     parts = urlsplit(request.url)

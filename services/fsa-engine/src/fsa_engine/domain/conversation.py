@@ -42,11 +42,15 @@ Tool: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Callable[[Ma
 
 @dataclass
 class Played:
-    """What came of a script. `failures`: what was not as expected, in words; `visited`: (task, state)."""
+    """What came of a script. `failures`: what was not as expected, in words; `visited`: (task, state).
+
+    `happened`: of each step, whose definition made it, of which snapshot and event.
+    """
 
     script: Script
     failures: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    happened: list[tuple[Agent, Snapshot, Event]] = field(default_factory=list)
     calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     visited: set[tuple[str, str]] = field(default_factory=set)
 
@@ -103,6 +107,7 @@ class _Player:
 
     def _step(self, event: Event) -> Step:
         made = step(self.agent, self.snapshot, event)
+        self.played.happened.append((self.agent, self.snapshot, event))
         self.snapshot = Snapshot.from_bytes(made.snapshot.to_bytes())
         self.owed += made.intents
         self.wake_ms = made.wake_ms
