@@ -36,7 +36,7 @@ imports: setup ## Who may import whom
 generate: setup ## Regenerate proto/src
 	@scripts/generate-proto
 
-check-generated: setup ## Fail when proto/src is not what the contract generates, or the contract breaks the last release
+check-generated: setup ## Fail when proto/src is not what the contract generates, or the contract breaks the commit before
 	@scripts/check-generated
 
 kafka: setup ## Start a real Apache Kafka (KRaft, single node, needs Java 17 and Maven)
