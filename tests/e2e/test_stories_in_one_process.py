@@ -10,7 +10,7 @@ async def test_every_story_comes_true_over_twilio(play, every_story: list[str]) 
 
 
 async def test_calls_break_and_go_on_over_audiocodes(play) -> None:
-    await play(["ringback", "callback", "socket-lost"], "audiocodes")
+    await play(["ringback", "callback", "socket-lost", "handoff", "handoff-busy"], "audiocodes")
 
 
 @pytest.mark.slow

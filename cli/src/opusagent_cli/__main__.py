@@ -92,7 +92,7 @@ def up(
 @app.command()
 def demo(
     *,
-    story: Annotated[str, typer.Option(help="Which story; `all` plays every one.")] = "ringback",
+    story: Annotated[str, typer.Option(help="Which story (see above); `all` plays every one.")] = "ringback",
     protocol: Annotated[str, typer.Option(help="twilio or audiocodes.")] = "twilio",
     url: Annotated[str, typer.Option(help="Play against a running OpusAgent, http://HOST:PORT.")] = "",
     session: SessionAt = "127.0.0.1:50051",
@@ -106,7 +106,11 @@ def demo(
     record: Annotated[Path | None, typer.Option(help="Keep the calls as WAV files in this folder.")] = None,
     json: Json = False,
 ) -> None:
-    """Play a story in real time with real audio; exit code 0 only if everything promised was observed."""
+    """Play a story in real time with real audio; exit code 0 only if everything promised was observed.
+
+    Stories: ringback, callback, start-over, expired, withheld-number, two-open,
+    socket-lost, handoff (a human takes the call), handoff-busy.
+    """
     from opusagent_cli.demo import DemoOptions, play
 
     options = DemoOptions(story, protocol, url.rstrip("/"), session, network_port, backend, data, record)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opusagent_cli.console import Terminal
-from opusagent_cli.options import DEMO_ACCOUNT, DEMO_TOKEN, REPOSITORY, UpOptions, UsageError
+from opusagent_cli.options import DEMO_ACCOUNT, DEMO_HUMAN, DEMO_TOKEN, REPOSITORY, UpOptions, UsageError
 from opusagent_cli.people import People, people
 from opusagent_cli.serve import Running, announce, ending, one_process, session_at, watch
 from simulator.realtime.server import RealtimeStandIn
@@ -137,13 +137,16 @@ class Scene:
 def environment(scene: Scene, crowd: People, on_entry: Callable[[TimelineEntry], None]) -> StoryEnvironment:
     """Return what a story needs of a scene; the network's number points at its gateway from now on."""
     scene.network.add_number(Number.of_gateway(NUMBER, scene.url))
+    scene.network.narrator = crowd.voice.speak
     return StoryEnvironment(
         gateway_url=scene.url,
         network=scene.network,
         session=scene.session,
         bookings=scene.bookings,
         voice=crowd.voice,
+        human_voice=crowd.human,
         number=NUMBER,
+        human_number=DEMO_HUMAN.removeprefix("tel:"),
         sms_grace_s=GRACE_S,
         on_entry=on_entry,
     )
@@ -158,9 +161,9 @@ def _teller(terminal: Terminal) -> Callable[[TimelineEntry], None]:
 
 
 def pace(story: str) -> dict[str, str]:
-    """Return settings that make a story's waiting short enough to watch."""
+    """Return settings that make a story's waiting short enough to watch, and name its human."""
     ttl = {"RESUME_TTL_SECONDS": str(SHORT_TTL_S)} if STORIES[story].needs_short_ttl else {}
-    return {"GRACE_SECONDS": str(GRACE_S)} | ttl
+    return {"GRACE_SECONDS": str(GRACE_S), "ESCALATION_TARGET": DEMO_HUMAN} | ttl
 
 
 @contextlib.asynccontextmanager

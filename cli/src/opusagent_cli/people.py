@@ -13,6 +13,7 @@ from speech.workers import Workers
 
 CALLERS_VOICE = "piper"
 AGENTS_VOICE = "hibari"
+HUMANS_PITCH = 1.12
 
 
 @dataclass
@@ -27,6 +28,11 @@ class People:
     def voice(self) -> Voice:
         """A caller's mouth and ear."""
         return Voice(self.caller, self.ears)
+
+    @property
+    def human(self) -> Voice:
+        """That of the human to whom callers are put through."""
+        return Voice(self.caller, self.ears, pitch=HUMANS_PITCH)
 
 
 @contextlib.asynccontextmanager

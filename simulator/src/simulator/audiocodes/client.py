@@ -242,7 +242,8 @@ class AudioCodesLeg(Leg, Carrier):
         if transfer is None or self._reach is None:
             return "failed"
         number = transfer.target.removeprefix("tel:").partition("@")[0].removeprefix("sip:")
-        wanted = Dialing(number, self._caller.number, RING_S, "", headers=transfer.headers, on_bridged=on_bridged)
+        shown, us = self._caller.number, self._conversation_id
+        wanted = Dialing(number, shown, RING_S, us, headers=transfer.headers, on_bridged=on_bridged)
         dialed = await self._reach(wanted, self.line)
         return "answered" if dialed.bridged else dialed.status
 

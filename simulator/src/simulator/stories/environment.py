@@ -38,9 +38,12 @@ class StoryEnvironment:
     session: "SessionServiceAsyncStub"
     bookings: Bookings
     voice: Voice
+    # Of the human behind the agent, and the number at which he is called (the engine's ESCALATION_TARGET).
+    human_voice: Voice
     # The agent's number, and its bot name at VoiceAI Connect.
     number: str = "+15550199"
     bot_name: str = "riverside-clinic"
+    human_number: str = "+15550142"
     audiocodes_token: str = ""
     # How long session waits for the caller before it texts him (GRACE_SECONDS).
     sms_grace_s: float = 8.0

@@ -13,6 +13,14 @@ YES = "Yes please."
 NO = "No thank you."
 CONTINUE = "Continue please."
 MESSAGE = "Please tell her that my knee hurts again."
+CHEST_PAIN = "I have chest pain."
+WANT_HUMAN = "I'd like to speak to a human please."
+SINCE_MORNING = "My chest has been hurting since this morning."
+
+# Of the nurse who takes the call.
+NURSE = "Hello, this is the nurse. What happened?"
+NURSE_HEARD = "this is the *nurse"
+SINCE_MORNING_HEARD = "hurting since this *morning"
 
 GREETING = "*how can I help you"
 WELCOME_BACK = "welcome back"
@@ -26,6 +34,10 @@ BOOKED = "appointment is booked"
 PASSED_ON = "passed your message on"
 ANYTHING_ELSE = "anything *else I can help you with"
 GOODBYE = "goodbye"
+PUT_THROUGH = "let me *put you through to a colleague"
+PUT_THROUGH_TO_NURSE = "connecting you with a *nurse"
+ALL_BUSY = "my colleagues are all on the telephone"
+SUMMARY = "possible emergency chest *pain caller was told to dial"
 
 SMS = "Our call was disconnected. Your appointment request was saved. Reply CALL to continue where we left off."
 SMS_TWO = (
@@ -44,6 +56,13 @@ _MESSAGE = (
     Reply("shall I *pass it on", "Yes please, pass it on."),
     Reply(f"{ASKS_MESSAGE}|what is your message", MESSAGE),
 )
+
+
+SYMPTOMS = (
+    Reply("do you *have chest pain|please say yes or no", "Yes, I have chest pain."),
+    Reply("what is the *matter|didn't get|what would you like to *do|anything *else", CHEST_PAIN),
+)
+"""Until the agent knows that it is an emergency."""
 
 
 def getting_to_the_time(wish: str = WANT_BOOKING) -> tuple[Reply, ...]:

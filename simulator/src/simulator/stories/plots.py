@@ -5,37 +5,35 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from chassis.logging import get_logger
-from simulator.caller import Caller, NotHeardError, Reply
+from simulator.caller import NotHeardError
 from simulator.caller.words import matches
 from simulator.legs import CallFailedError
-from simulator.stories import lines
+from simulator.stories import lines, scenes
 from simulator.stories.environment import StoryEnvironment, fresh_number
+from simulator.stories.handoffs import handoff, handoff_busy
 from simulator.stories.report import StoryReport
 from simulator.stories.stage import Stage
 
 log = get_logger("simulator.stories")
 
-ANSWER_S = 20.0
-TASK_S = 75.0
 # A story waits no longer than this for saved state to expire.
 LONGEST_TTL_S = 45.0
 _EXPIRY_SLACK_S = 1.5
-_GREETED = f"{lines.GREETING}|{lines.WELCOME_BACK}"
 
 
 async def ringback(stage: Stage) -> None:
     """The leg drops before the booking is confirmed; the caller rings back and confirms."""
-    await _break_off(stage)
-    await _one_text(stage, lines.SMS)
-    await _resume(stage, await stage.ring())
+    await scenes.break_off(stage)
+    await scenes.one_text(stage, lines.SMS)
+    await scenes.resume(stage, await stage.ring())
     await stage.texts_are(1)
     await stage.bookings_are(1)
 
 
 async def callback(stage: Stage) -> None:
     """As ringback, but the caller replies CALL and is dialled."""
-    await _break_off(stage)
-    await _one_text(stage, lines.SMS)
+    await scenes.break_off(stage)
+    await scenes.one_text(stage, lines.SMS)
     await stage.reply("CALL")
     try:
         caller = await stage.is_rung()
@@ -43,22 +41,22 @@ async def callback(stage: Stage) -> None:
         stage.check("the caller is dialled", False, "his telephone did not ring")
         return
     stage.check("the caller is dialled", True)
-    await _resume(stage, caller)
+    await scenes.resume(stage, caller)
     await stage.texts_are(1)
     await stage.bookings_are(1)
 
 
 async def start_over(stage: Stage) -> None:
     """The caller rings back and starts over: he is asked everything again."""
-    await _break_off(stage)
-    await _one_text(stage, lines.SMS)
+    await scenes.break_off(stage)
+    await scenes.one_text(stage, lines.SMS)
     caller = await stage.ring()
-    await _welcomed(stage, caller)
+    await scenes.welcomed(stage, caller)
     await caller.says("Start over please.")
-    await caller.converses((), until=f"{lines.ASKS_DAY}|{lines.GREETING}", timeout=ANSWER_S)
+    await caller.converses((), until=f"{lines.ASKS_DAY}|{lines.GREETING}", timeout=scenes.ANSWER_S)
     stage.check("the agent asks anew", True)
     await caller.says("Tomorrow please." if matches(caller.heard[-1].text, lines.ASKS_DAY) else lines.WANT_BOOKING)
-    await _finish(stage, caller, lines.FOUR)
+    await scenes.finish(stage, caller, lines.FOUR)
     await stage.texts_are(1)
     rows = await stage.bookings_are(1)
     times = [row.get("time", "") for row in rows]
@@ -67,45 +65,49 @@ async def start_over(stage: Stage) -> None:
 
 async def expired(stage: Stage) -> None:
     """After the time to resume has passed the caller is a new one."""
-    await _break_off(stage)
-    await _one_text(stage, lines.SMS)
+    await scenes.break_off(stage)
+    await scenes.one_text(stage, lines.SMS)
     until_ms = await stage.resumable_until_ms()
     left_s = until_ms / 1000 - time.time()
-    short = stage.check("the time to resume can be waited for", left_s <= LONGEST_TTL_S, f"{left_s:.0f} s")
+    detail = (
+        f"saved state is kept for another {left_s:.0f} s; "
+        f"start that OpusAgent with RESUME_TTL_SECONDS={LONGEST_TTL_S - 20:.0f} to play this story"
+    )
+    short = stage.check("the time to resume can be waited for", left_s <= LONGEST_TTL_S, detail)
     if not short:
         return
     stage.note("story", f"waiting {max(left_s, 0):.0f} s for the saved state to expire", "call")
     await stage.environment.clock.sleep(max(left_s, 0.0) + _EXPIRY_SLACK_S)
-    await _greeted_as_new(stage, await stage.ring())
+    await scenes.greeted_as_new(stage, await stage.ring())
     await stage.texts_are(1)
     await stage.bookings_are(0)
 
 
 async def withheld_number(stage: Stage) -> None:
     """Who withholds his number is not texted and not recognised."""
-    await _break_off(stage, withheld=True)
+    await scenes.break_off(stage, withheld=True)
     await stage.texts_are(0)
     requested = stage.facts.of("sms_requested")
     stage.check("no SMS was asked for", not requested, f"{len(requested)} on the log")
-    await _greeted_as_new(stage, await stage.ring(withheld=True))
+    await scenes.greeted_as_new(stage, await stage.ring(withheld=True))
     await stage.bookings_are(0)
 
 
 async def two_open(stage: Stage) -> None:
     """Two tasks are open when the leg drops; the caller comes back and finishes both."""
-    caller = await _asked_for_time(stage)
+    caller = await scenes.asked_for_time(stage)
     await caller.says(lines.WANT_MESSAGE)
-    await caller.converses([_again(lines.WANT_MESSAGE)], until=lines.ASKS_MESSAGE, timeout=ANSWER_S)
+    await caller.converses([scenes.again(lines.WANT_MESSAGE)], until=lines.ASKS_MESSAGE, timeout=scenes.ANSWER_S)
     stage.check("the caller can turn to another matter", True)
     await stage.drop(caller)
-    await _one_text(stage, lines.SMS_TWO)
+    await scenes.one_text(stage, lines.SMS_TWO)
     caller = await stage.ring()
-    heard = await caller.waits_for(lines.WHICH_ONE, ANSWER_S)
+    heard = await caller.waits_for(lines.WHICH_ONE, scenes.ANSWER_S)
     welcome = " ".join(turn.text for turn in caller.heard)
     both = matches(welcome, "booking an appointment") and matches(welcome, "message for the nurse")
     stage.check("the agent welcomes the caller back with both matters", both, welcome)
     await caller.says("The appointment, please.")
-    await _finish(stage, caller)
+    await scenes.finish(stage, caller)
     passed = any(matches(turn.text, lines.PASSED_ON) for turn in caller.heard)
     stage.check("the message was passed on, too", passed, heard.text)
     await stage.texts_are(1)
@@ -114,7 +116,7 @@ async def two_open(stage: Stage) -> None:
 
 async def socket_lost(stage: Stage) -> None:
     """Only the socket breaks: telephony reconnects and the call goes on in the same state."""
-    caller = await _asked_for_time(stage)
+    caller = await scenes.asked_for_time(stage)
     stage.note("call", "the socket is reset", "call")
     await caller.leg.lose_socket()
     back = await stage.facts.wait_for("call_reattached", 15.0)
@@ -122,72 +124,13 @@ async def socket_lost(stage: Stage) -> None:
     heard_before = len(caller.heard)
     await stage.environment.clock.sleep(1.0)
     await caller.says(lines.TEN)
-    await _finish(stage, caller)
-    anew = [turn.text for turn in caller.heard[heard_before:] if matches(turn.text, _GREETED)]
+    await scenes.finish(stage, caller)
+    anew = [turn.text for turn in caller.heard[heard_before:] if matches(turn.text, scenes.GREETED)]
     stage.check("the call goes on in the same state", not anew, " ".join(anew))
     started = stage.facts.of("call_started")
     stage.check("it is the same call", len(started) == 1, f"{len(started)} calls on the log")
     await stage.texts_are(0)
     await stage.bookings_are(1)
-
-
-async def _asked_for_time(stage: Stage, *, withheld: bool = False) -> Caller:
-    caller = await stage.ring(withheld=withheld)
-    await caller.waits_for(lines.GREETING, ANSWER_S)
-    stage.check("the agent greets", True)
-    await caller.says(lines.WANT_BOOKING)
-    await caller.converses(lines.getting_to_the_time(), until=lines.ASKS_TIME, timeout=TASK_S)
-    stage.check("the agent asks for the time", True)
-    return caller
-
-
-async def _break_off(stage: Stage, *, withheld: bool = False) -> None:
-    """Until the booking waits for the caller's yes; then the leg drops."""
-    caller = await _asked_for_time(stage, withheld=withheld)
-    await caller.says(lines.TEN)
-    replies = lines.getting_to_the_confirmation()
-    await caller.converses(replies, until=lines.ASKS_CONFIRMATION, timeout=TASK_S)
-    stage.check("the agent asks to confirm", True)
-    await stage.drop(caller)
-
-
-async def _one_text(stage: Stage, body: str) -> None:
-    message = await stage.text_arrives()
-    if message is not None:
-        stage.check("the SMS says what was saved", message.body == body, message.body)
-
-
-async def _welcomed(stage: Stage, caller: Caller) -> None:
-    await caller.waits_for(lines.CONTINUE_OR_OVER, ANSWER_S)
-    welcome = " ".join(turn.text for turn in caller.heard)
-    known = matches(welcome, lines.WELCOME_BACK) and matches(welcome, "we were booking an appointment")
-    stage.check("the agent welcomes the caller back where he stopped", known, welcome)
-
-
-async def _resume(stage: Stage, caller: Caller) -> None:
-    await _welcomed(stage, caller)
-    await caller.says(lines.CONTINUE)
-    await _finish(stage, caller)
-
-
-async def _finish(stage: Stage, caller: Caller, when: str = lines.TEN) -> None:
-    """Answer what is asked until the appointment is booked and nothing is left, and take leave."""
-    booked = await caller.converses(lines.finishing(when), until=lines.BOOKED, timeout=TASK_S)
-    stage.check("the agent says that it is booked", True)
-    await caller.converses(lines.taking_leave(), until=lines.GOODBYE, timeout=TASK_S, after=booked)
-    stage.check("the agent says goodbye", True)
-    await stage.agent_hangs_up(caller)
-
-
-async def _greeted_as_new(stage: Stage, caller: Caller) -> None:
-    heard = await caller.waits_for(_GREETED, ANSWER_S)
-    stage.check("the caller is greeted as a new one", not matches(heard.text, lines.WELCOME_BACK), heard.text)
-    await caller.leg.hang_up()
-
-
-def _again(text: str) -> Reply:
-    """Said once more when the agent did not get it."""
-    return Reply("didn't get that|anything *else|still *there|what would you like", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +153,8 @@ STORIES: dict[str, Story] = {
         Story("withheld-number", "a withheld number is neither texted nor recognised", withheld_number),
         Story("two-open", "two unfinished matters; both are finished after the drop", two_open),
         Story("socket-lost", "only the socket breaks; the call goes on", socket_lost),
+        Story("handoff", "an emergency: a human takes the call, and knows what it is about", handoff),
+        Story("handoff-busy", "the caller wants a human, who is busy; he is brought back and finishes", handoff_busy),
     )
 }
 

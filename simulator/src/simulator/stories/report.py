@@ -10,7 +10,7 @@ class TimelineEntry:
 
     # Seconds since the story began.
     at_s: float
-    # caller, agent, rules, tool, sms, call or story.
+    # caller, agent, human, rules, tool, sms, call or story.
     who: str
     text: str
     kind: str

@@ -13,6 +13,7 @@ from simulator.stories.environment import StoryEnvironment
 from simulator.stories.facts import Facts
 from simulator.stories.report import Check, StoryReport, TimelineEntry
 from simulator.stories.telling import tell
+from simulator.twilio.dialing import DialedLeg
 from simulator.twilio.leg import TwilioLeg
 from simulator.twilio.records import MessageRecord
 
@@ -34,6 +35,9 @@ class Stage:
         self._began = environment.clock.now()
         self._bookings_before: set[str] = set()
         self._handset = environment.network.handset(environment.caller_number)
+        self._human = environment.network.handset(environment.human_number)
+        # The caller whom a human has.
+        self._with_human: Caller | None = None
 
     async def __aenter__(self) -> "Stage":
         self._bookings_before = {_row(row) for row in await self.environment.bookings()}
@@ -75,6 +79,32 @@ class Stage:
         self.note("call", "the caller's telephone rings; he answers", "call")
         await leg.answer()
         return caller
+
+    async def human_is_rung(self, caller: Caller) -> DialedLeg:
+        """The human's telephone rings for this caller. Raises TimeoutError."""
+        leg = await self._human.wait_for_call(DIAL_TIMEOUT_S, parent=caller.leg.provider_call_id)
+        assert isinstance(leg, DialedLeg)
+        self.legs.append(leg)
+        self.note("human", "his telephone rings", "call")
+        return leg
+
+    def listen(self, leg: DialedLeg) -> Caller:
+        """Return the human's mouth and ear; what he hears is his to tell."""
+        self._keep(leg)
+        return Caller(leg, self.environment.human_voice)
+
+    def is_with_human(self, caller: Caller) -> None:
+        """From now on the caller hears the human."""
+        self._with_human = caller
+
+    async def call_is_over(self, caller: Caller) -> None:
+        """Wait for the caller's leg to end after the human has hung up."""
+        try:
+            await self.environment.clock.wait_for(_end_of(caller.leg), HANG_UP_TIMEOUT_S)
+        except TimeoutError:
+            self.check("the call ends with the human", False, "the leg is still up")
+            return
+        self.check("the call ends with the human", True)
 
     async def drop(self, caller: Caller) -> None:
         """The platform loses the caller's leg."""
@@ -139,6 +169,14 @@ class Stage:
         warnings = [warning for leg in self.legs for warning in leg.warnings]
         self.check("the gateway keeps to the protocol", not warnings, "; ".join(warnings[:3]))
 
+    async def open_tasks(self) -> list[str]:
+        """The tasks that are open in the caller's session, each with its id and state."""
+        tasks: list[str] = []
+        for session_id in self.facts.sessions:
+            answer = await self.environment.session.GetSession(session_pb2.GetSessionRequest(session_id=session_id))
+            tasks += [f"{task.task} {task.task_id} at {task.state}" for task in answer.session.business.open_tasks]
+        return tasks
+
     async def resumable_until_ms(self) -> int:
         """Unix milliseconds until which the caller's business can be resumed; 0 = it cannot."""
         until = 0
@@ -155,20 +193,30 @@ class Stage:
         scheme = "wss" if parts.scheme == "https" else "ws"
         url = parts._replace(scheme=scheme, path=parts.path.rstrip("/") + "/audiocodes").geturl()
         number = "anonymous" if withheld else environment.caller_number
-        caller = AudioCodesCaller(environment.bot_name, number)
-        return AudioCodesLeg(url, caller, environment.clock, token=environment.audiocodes_token)
+        caller = AudioCodesCaller(environment.bot_name, number, gives_back=True)
+        token, reach = environment.audiocodes_token, environment.network.reach
+        return AudioCodesLeg(url, caller, environment.clock, token=token, reach=reach)
 
     def _on_leg(self, leg: Leg) -> Caller:
         self.legs.append(leg)
         self.facts.own(leg.provider_call_id)
+        self._keep(leg)
+        caller = Caller(leg, self.environment.voice, on_heard=lambda heard: self._on_heard(caller, heard))
+        return caller
+
+    def _keep(self, leg: Leg) -> None:
+        """Record a leg, where recordings are wanted."""
         record = self.environment.record
         if record is not None:
             name = f"{self.report.story}-{self.report.protocol}-{len(self.legs)}.wav"
             self.note("call", f"recorded as {leg.record(record / name).path}", "call")
-        return Caller(leg, self.environment.voice, on_heard=self._on_heard)
 
-    def _on_heard(self, heard: Heard) -> None:
-        self.note("agent", heard.text or "(not understood)", "heard", heard.response_ms)
+    def _on_heard(self, caller: Caller, heard: Heard) -> None:
+        text = heard.text or "(not understood)"
+        if caller is self._with_human:
+            self.note("human", f"to the caller: {text}", "heard")
+        else:
+            self.note("agent", text, "heard", heard.response_ms)
 
     def _on_fact(self, event: events.CallEvent) -> None:
         told = tell(event)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from opusagent.call.v1.call_pb2 import EndReason
+from opusagent.call.v1.call_pb2 import EndReason, TransferOutcome
 from opusagent.events.v1 import events_pb2 as events
 
 Telling = tuple[str, str, str]
@@ -22,8 +22,17 @@ def _turn(fact: events.TurnTaken) -> Telling | None:
 
 
 def _ended(fact: events.CallEnded) -> Telling:
+    if fact.reason == EndReason.END_REASON_TRANSFERRED:
+        return "call", "ended for the agent: transferred to a human", "call"
     reason = EndReason.Name(fact.reason).removeprefix("END_REASON_").lower().replace("_", " ")
     return "call", f"ended: {reason}", "call"
+
+
+def _transferred(fact: events.TransferEnded) -> Telling:
+    if fact.outcome == TransferOutcome.TRANSFER_OUTCOME_ANSWERED:
+        return "call", "the human took the call", "call"
+    outcome = TransferOutcome.Name(fact.outcome).removeprefix("TRANSFER_OUTCOME_").lower().replace("_", " ")
+    return "call", f"the human did not take the call ({outcome}); the caller is back", "call"
 
 
 def _returned(fact: events.ToolReturned) -> Telling:
@@ -35,6 +44,8 @@ _TELLERS: dict[str, Callable[[Any], Telling | None]] = {
     "call_reattached": lambda _: ("call", "telephony reconnected", "call"),
     "socket_lost": lambda _: ("call", "socket lost", "call"),
     "call_ended": _ended,
+    "transfer_started": lambda fact: ("call", f"a human is being called: {fact.target}", "call"),
+    "transfer_ended": _transferred,
     "turn_taken": _turn,
     "fsa_stepped": lambda fact: ("rules", fact.summary, "state") if fact.summary else None,
     "tool_called": lambda fact: ("tool", f"{fact.tool} {fact.arguments_json}", "tool"),

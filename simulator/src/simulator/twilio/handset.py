@@ -18,23 +18,35 @@ class Handset:
         self.number = number
         self.inbox: list[MessageRecord] = []
         self._network = network
-        self._ringing: asyncio.Queue[TwilioLeg] = asyncio.Queue()
+        self._ringing: list[TwilioLeg] = []
+        self._rang = asyncio.Event()
         self._arrived = asyncio.Condition()
 
     def place_call(self, to: str, *, withheld: bool = False) -> TwilioLeg:
         """A call to one of the application's numbers; `await leg.dial()` starts it."""
         return self._network.place_call("anonymous" if withheld else self.number, to)
 
-    async def wait_for_call(self, timeout: float) -> TwilioLeg:
-        """The next call that rings here: `answer` it or `fail` it. Raises TimeoutError."""
+    async def wait_for_call(self, timeout: float, parent: str = "") -> TwilioLeg:
+        """The next call that rings here: `answer` it or `fail` it. Raises TimeoutError.
+
+        `parent`: only one that was placed for this leg of somebody else.
+        """
+        return await self._network.clock.wait_for(self._rings(parent), timeout)
+
+    async def _rings(self, parent: str) -> TwilioLeg:
         while True:
-            leg = await self._network.clock.wait_for(self._ringing.get(), timeout)
-            if not leg.ended.done():
-                return leg
+            self._rang.clear()
+            self._ringing = [leg for leg in self._ringing if not leg.ended.done()]
+            for leg in self._ringing:
+                if parent in ("", leg.call.parent_sid):
+                    self._ringing.remove(leg)
+                    return leg
+            await self._rang.wait()
 
     def ring(self, leg: TwilioLeg) -> None:
         """A call arrives."""
-        self._ringing.put_nowait(leg)
+        self._ringing.append(leg)
+        self._rang.set()
 
     async def deliver(self, message: MessageRecord) -> None:
         """A text message arrives."""

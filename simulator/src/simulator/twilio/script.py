@@ -24,9 +24,13 @@ from simulator.twilio.webhooks import WebhookError, Webhooks
 log = get_logger("simulator.twilio")
 
 MAX_DOCUMENTS = 100
-# How fast `<Say>` reads; the words themselves are not synthesised.
+# How fast `<Say>` reads where nobody speaks the words.
 _SAY_S_PER_CHARACTER = 0.06
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+async def _in_silence(_: str) -> bytes:
+    return b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Platform:
     plain_websockets: bool = False
     # Rings a subscriber for the caller on a line, until that is over; None = nobody can be reached from here.
     dial: "Callable[[Dialing, Line], Awaitable[Dialed]] | None" = None
+    # Reads a text aloud as 8 kHz mu-law; it may give nothing, and then only the time passes.
+    speak: Callable[[str], Awaitable[bytes]] = _in_silence
     # Whether a number is the application's own, and may be shown to who is called.
     owns: Callable[[str], bool] = lambda _: True
 
@@ -62,7 +68,10 @@ NOTHING = Source(document="<Response/>")
 
 @dataclass(frozen=True, slots=True)
 class Dialing:
-    """Who is to be rung. `shown`: the number that he sees; `whisper`: what runs on his end before he is connected."""
+    """Who is to be rung. `shown`: the number that he sees; `whisper`: what runs on his end before he is connected.
+
+    `parent_sid`: what the platform calls the caller's leg.
+    """
 
     number: str
     shown: str
@@ -263,7 +272,9 @@ class Script:
 
     async def _say(self, verb: Verb) -> Flow:
         self.said.append(verb.text)
-        await self._platform.clock.sleep(len(verb.text) * _SAY_S_PER_CHARACTER)
+        audio = await self._platform.speak(verb.text)
+        self._line.playout.push(audio)
+        await self._platform.clock.sleep(len(audio) / 8000 or len(verb.text) * _SAY_S_PER_CHARACTER)
         return None
 
     async def _pause(self, verb: Verb) -> Flow:
