@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsa_engine.domain.conversation import Played, run
+from fsa_engine.domain.conversation import Played, run, spoken_texts
 from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.loading import DefinitionError, load_text
 
@@ -146,3 +146,76 @@ def test_what_a_caller_says_never_becomes_an_instruction(said: str) -> None:
 def test_instructions_name_nothing_that_no_model_may_see() -> None:
     with pytest.raises(DefinitionError, match=r"\{card\} is sensitive"):
         load_text(DESK.replace('instructions: "Is {reason}', 'instructions: "Is {card}'))
+
+
+NUMBERS = """\
+version: 1
+agent: numbers
+name: Numbers
+called_numbers: ["*"]
+greeting: Hello.
+help: Numbers.
+tasks:
+  pay:
+    description: Pay.
+    title: pay
+    resume: paying
+    request: payment
+    examples: [I want to pay]
+    slots:
+      card: {type: digits, min_length: 13, max_length: 19, checksum: luhn, prompt: "Card?", reprompt: "Card, please."}
+      iban: {type: digits, checksum: iban, prompt: "IBAN?", invalid: "Its check digits are wrong. Once more?"}
+      nights: {type: integer, cues: [nights, night], prompt: "How many nights?"}
+      guests: {type: integer, cues: [guests, people], prompt: "How many people?"}
+      lead: {type: duration, unit: week, prompt: "How long before?"}
+    initial: card
+    states:
+      card: {kind: collect, slot: card, to: iban}
+      iban: {kind: collect, slot: iban, to: nights}
+      nights: {kind: collect, slot: nights, to: guests}
+      guests: {kind: collect, slot: guests, to: lead}
+      lead: {kind: collect, slot: lead, to: done}
+      done: {kind: done, text: "{lead} before."}
+"""
+TO_IBAN = ("I want to pay", {"key": "4111111111111111#", "state": "iban"})
+TO_NIGHTS = (*TO_IBAN, {"say": "GB82 WEST 1234 5698 7654 32", "state": "nights"})
+
+
+def test_a_wrong_checksum_is_told_from_words_that_are_no_number() -> None:
+    agent = load_text(NUMBERS)
+    wrong = "That number doesn't look right. Card?"
+    play(agent, "I want to pay", {"say": "4111 1111 1111 1112", "hears": wrong})
+    play(agent, "I want to pay", {"key": "4111111111111112#", "hears": wrong})
+    play(agent, "I want to pay", {"say": "er the blue one", "hears": "Card, please."})
+    play(agent, "I want to pay", {"say": "4111", "hears": "Card, please."})
+    play(agent, *TO_IBAN, {"say": "GB82 WEST 1234 5698 7654 33", "hears": "Its check digits are wrong. Once more?"})
+    play(agent, *TO_IBAN, {"say": "GB82 WEST", "hears": "Sorry, I didn't get that. IBAN?"})
+    worded = load_text(NUMBERS.replace("help: Numbers.", "help: Numbers.\ntexts: {invalid: Hm.}"))
+    play(worded, "I want to pay", {"say": "4111 1111 1111 1112", "hears": "Hm. Card?"})
+
+
+@pytest.mark.parametrize(
+    ("said", "nights", "guests"),
+    [
+        ("three", 3, None),
+        ("three nights for two people", 3, 2),
+        ("two people, three nights", 3, 2),
+        ("we are two people", None, 2),
+    ],
+)
+def test_numbers_with_their_cues_are_taken_at_once(said: str, nights: int | None, guests: int | None) -> None:
+    play(load_text(NUMBERS), *TO_NIGHTS, {"say": said, "slots": {"nights": nights, "guests": guests}})
+
+
+def test_a_bare_number_is_a_duration_in_its_unit() -> None:
+    to_lead = (*TO_NIGHTS, "three nights for two people")
+    for said in ("two", "two weeks", "fourteen days"):
+        assert "14 days before." in spoken_texts(play(load_text(NUMBERS), *to_lead, said).steps)
+    assert "14 days before." in spoken_texts(play(load_text(NUMBERS), *to_lead, {"key": "2#"}).steps)
+
+
+@pytest.mark.parametrize("wrong", ["guests: {type: name, cues: [for]", "guests: {type: integer, invalid: No.",
+                                   "guests: {type: integer, unit: day"])  # fmt: skip
+def test_what_fits_no_slot_of_its_type_is_refused(wrong: str) -> None:
+    with pytest.raises(DefinitionError):
+        load_text(NUMBERS.replace("guests: {type: integer, cues: [guests, people]", wrong))

@@ -118,7 +118,7 @@ def _answer_task(turn: Turn, task: TaskInstance, texts: tuple[str, ...]) -> None
     elif match.torn and len(match.close) > 1:
         _ask_which(turn, match, texts[0])
     else:
-        not_understood(turn, task)
+        not_understood(turn, task, texts)
         give(turn)
 
 

@@ -1,7 +1,7 @@
 """Slots: which values an utterance holds, whether they may stand, and where a changed one leads the task."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +16,7 @@ from fsa_engine.domain.understanding.words import Reading, tokens_of
 
 UNASKED = frozenset({"date", "time", "datetime", "enum", "email", "money"})
 """Types that are recognised where nobody asked for them: money only with its unit."""
+_BARE_NUMBERS = frozenset({"integer", "decimal"})
 LONGEST_DENIED = 8
 """Words of a value that is denied."""
 
@@ -46,7 +47,7 @@ def heard(turn: Turn, task: TaskInstance, text: str, expected: str = "") -> dict
     names = [expected, *(n for n in slots if n != expected)] if expected else list(slots)
     for name in names:
         slot = slots[name]
-        if name != expected and (slot.type not in UNASKED or slot.type in kinds):
+        if name != expected and not slot.cues and (slot.type not in UNASKED or slot.type in kinds):
             continue
         if slot.by_keys or (slot.sensitive and name != expected) or not may_change(turn, task, name):
             continue
@@ -82,10 +83,25 @@ def value_in(turn: Turn, task: TaskInstance, name: str, text: str, plain_only: b
     tokens = tokens_of(text)
     readings = [r for r in read(text, slot.shape, turn.setting) if r.plain or not plain_only]
     readings = [r for r in readings if not _denied(tokens, r)]
+    if slot.type in _BARE_NUMBERS:
+        readings = _own(turn, task, name, text, readings)
     different = {str(r.value) for r in readings}
     if not readings or (len(different) > 1 and "or" in tokens):
         return None
     return readings[-1].value
+
+
+def _own(turn: Turn, task: TaskInstance, name: str, text: str, readings: list[Reading]) -> list[Reading]:
+    """Leave out numbers that belong to another slot by their unit or cue: "three days" is no rating of three."""
+    slots = turn.definition(task).slots
+    if slots[name].cues and any(r.plain for r in readings):
+        return [r for r in readings if r.plain]
+    taken: set[int] = set()
+    for other, slot in slots.items():
+        if other != name and (slot.cues or slot.type in {"money", "duration"}) and slot.from_ == "caller":
+            found = read(text, replace(slot.shape, unit=None), turn.setting)
+            taken |= {at for r in found if r.plain or slot.type == "duration" for at in range(r.start, r.end)}
+    return [r for r in readings if not taken & set(range(r.start, r.end))]
 
 
 def _after_denial(turn: Turn, slot: Slot, text: str, known: Any) -> str:

@@ -20,6 +20,7 @@ from fsa_engine.domain.definition import (
     HandOver,
     Reason,
     Say,
+    Slot,
     SubTask,
     Transition,
 )
@@ -136,11 +137,16 @@ def question(turn: Turn, task: TaskInstance, state: Collect | Confirm, again: bo
         turn.ask(_verification(turn, task, state.slot), "yes_no", YES_NO, task.task_id)
     else:
         slot = turn.definition(task).slots[state.slot]
-        wording = state.prompt or slot.prompt or f"What is the {state.slot.replace('_', ' ')}?"
+        asked = wording(state, slot)
         if again:
-            wording = state.retry.text or slot.reprompt or f"{turn.agent.texts.not_understood} {wording}"
-        turn.ask(turn.text(task, wording), slot.type, _likely(turn, task, state), task.task_id)
+            asked = state.retry.text or slot.reprompt or f"{turn.agent.texts.not_understood} {asked}"
+        turn.ask(turn.text(task, asked), slot.type, _likely(turn, task, state), task.task_id)
     turn.put(task, asked=True, asked_ms=turn.event.at_ms)
+
+
+def wording(state: Collect, slot: Slot) -> str:
+    """Return the question for a slot, as its state or the slot itself has it."""
+    return state.prompt or slot.prompt or f"What is the {state.slot.replace('_', ' ')}?"
 
 
 def _verification(turn: Turn, task: TaskInstance, name: str) -> str:

@@ -84,7 +84,7 @@ def _press_in_task(turn: Turn, task: TaskInstance, digit: str) -> None:
         _fill(turn, task, state.slot, _verdict(digit))
     elif slot.type == "enum":
         _pick(digit, [partial(_fill, turn, task, state.slot, name) for name in slot.values])
-    elif slot.type in _TYPED:
+    elif slot.type in _TYPED or slot.unit:
         _type(turn, task, slot, digit)
     else:
         raise Illegal("this cannot be keyed in")
@@ -111,11 +111,12 @@ def submit(turn: Turn, task: TaskInstance) -> None:
     if not isinstance(state, Collect) or not keys:
         raise Illegal("nothing was keyed in")
     slot = turn.definition(task).slots[state.slot]
-    readings = read(_written(keys, slot.type, turn.setting.month_first), slot.shape, turn.setting)
+    written = _written(keys, slot.type, turn.setting.month_first)
+    readings = read(written, slot.shape, turn.setting)
     if readings:
         _fill(turn, task, state.slot, readings[-1].value)
     else:
-        not_understood(turn, task)
+        not_understood(turn, task, (written,), keyed=True)
 
 
 def _written(keys: str, kind: str, month_first: bool) -> str:

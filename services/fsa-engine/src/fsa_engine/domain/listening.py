@@ -7,13 +7,14 @@ from fsa_engine.domain.correcting import corrected, only_corrects
 from fsa_engine.domain.definition import Act, Collect, Confirm, Reason, Transition
 from fsa_engine.domain.filling import accept, forget, heard, may_change, put_values, return_to, settle
 from fsa_engine.domain.floor import put_question, to_human
-from fsa_engine.domain.flow import fail, run
+from fsa_engine.domain.flow import fail, run, wording
 from fsa_engine.domain.matching import wish
 from fsa_engine.domain.moving import move, take
 from fsa_engine.domain.outputs import Progress
 from fsa_engine.domain.snapshot import Source, TaskInstance
 from fsa_engine.domain.turn import Turn
 from fsa_engine.domain.understanding.answers import is_correction, is_plain, wants_continue, yes_or_no
+from fsa_engine.domain.understanding.values import fails_checksum
 from fsa_engine.domain.understanding.words import tokens_of
 
 
@@ -218,8 +219,8 @@ def _reopen(turn: Turn, task: TaskInstance, text: str, named_is_enough: bool = F
 _SPOKEN = {"date": "day", "time": "hour", "phone": "number"}
 
 
-def not_understood(turn: Turn, task: TaskInstance) -> None:
-    """Count, ask again, or give up."""
+def not_understood(turn: Turn, task: TaskInstance, texts: tuple[str, ...] = (), keyed: bool = False) -> None:
+    """Count, ask again, or give up; `texts`: how the answer was heard, or what was `keyed` in."""
     state = turn.state(task)
     if isinstance(state, Act | Reason):
         turn.say(Progress(turn.agent.texts.still_working), task.task_id)
@@ -229,9 +230,19 @@ def not_understood(turn: Turn, task: TaskInstance) -> None:
         return
     if isinstance(state, Confirm) or task.verifying:
         turn.lead = turn.agent.texts.not_understood
-    elif isinstance(state, Collect) and turn.definition(task).slots[state.slot].by_keys:
-        turn.instead = turn.agent.texts.key_it_in
+    elif isinstance(state, Collect):
+        turn.instead = _what_is_wrong(turn, task, state, texts, keyed)
     put_question(turn, again=True)
+
+
+def _what_is_wrong(turn: Turn, task: TaskInstance, state: Collect, texts: tuple[str, ...], keyed: bool) -> str:
+    """Return what is asked in place of the reprompt: the wrong check digits, or the wrong way to say it."""
+    slot = turn.definition(task).slots[state.slot]
+    if slot.by_keys and not keyed:
+        return turn.agent.texts.key_it_in
+    if any(fails_checksum(text, slot.shape, turn.setting) for text in texts):
+        return turn.text(task, slot.invalid or f"{turn.agent.texts.invalid} {wording(state, slot)}")
+    return ""
 
 
 def _count(turn: Turn, task: TaskInstance) -> None:

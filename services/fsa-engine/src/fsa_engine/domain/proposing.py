@@ -86,7 +86,7 @@ def answer(turn: Turn, event: AnswerTask) -> None:
     if not _answered(turn, task, event, words):
         current = turn.task(task.task_id)
         if current is not None:
-            not_understood(turn, current)
+            not_understood(turn, current, (words, event.answer))
     give(turn)
 
 

@@ -159,6 +159,7 @@ class Texts(Part):
     say_yes_or_no: Text = "Please say yes or no."
     verify: Text = "I have {value}. Is that right?"
     echo: Text = "{value}."
+    invalid: Text = "That number doesn't look right."
     key_it_in: Text = "Please key it in on your telephone."
     waits: Text = "I'll do that right after {tasks}."
     identify_first: Text = "Welcome back! Before we go on, I have to make sure that it is you."

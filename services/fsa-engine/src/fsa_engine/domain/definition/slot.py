@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from fsa_engine.domain.definition.base import Name, Part, Text
 from fsa_engine.domain.understanding.values import WHOLE, Shape
+from fsa_engine.domain.understanding.words import tokens_of
 
 _Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
@@ -49,7 +50,9 @@ class Slot(Part):
     it would be shown, saved sealed only. `capture`: dtmf = by keys alone, while the relay hears silence; the default of
     what is sensitive. `confirm`: never, echo (said back in passing), explicit (asked for a yes before it counts).
     `say`: how it is said back; last4 is the default of sensitive digits, hidden that of all else sensitive.
-    `normalise`: applied in order before checks. `min_length`/`max_length`: digits.
+    `normalise`: applied in order before checks. `min_length`/`max_length`: digits. `invalid`: asked in place of
+    `reprompt` after digits whose checksum is wrong. `cues`: words beside which a value is meant that nobody asked for
+    ("days": three days). `unit`: what a bare number is, of a duration.
     """
 
     type: Kind
@@ -58,12 +61,15 @@ class Slot(Part):
     description: str = ""
     prompt: Text | None = None
     reprompt: Text | None = None
+    invalid: Text | None = None
+    cues: tuple[Text, ...] = ()
     check: tuple[Check, ...] = ()
     values: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
     likely: Likely | None = None
     min_length: Annotated[int, Field(ge=1, le=40)] = 1
     max_length: Annotated[int, Field(ge=1, le=40)] = 40
     checksum: Literal["luhn", "iban"] | None = None
+    unit: Literal["second", "minute", "hour", "day", "week"] | None = None
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "USD"
     normalise: tuple[Normaliser, ...] = ()
     sensitive: bool = False
@@ -80,6 +86,12 @@ class Slot(Part):
             raise ValueError("min_length is above max_length")
         if self.checksum and self.type != "digits":
             raise ValueError("only digits have a checksum")
+        if self.invalid and not self.checksum:
+            raise ValueError("`invalid` is for digits with a checksum")
+        if self.unit and self.type != "duration":
+            raise ValueError("only a duration has a unit")
+        if self.cues and self.whole:
+            raise ValueError(f"a {self.type} is all that is said, so there are no cues for it")
         return self
 
     @model_validator(mode="after")
@@ -113,7 +125,8 @@ class Slot(Part):
         """What the parsers need to know."""
         likely = self.likely.minutes if self.likely else None
         lengths = (self.min_length, self.max_length)
-        return Shape(self.type, likely, self.values, *lengths, self.of, self.checksum, self.normalise)
+        words = tuple(tokens_of(cue) for cue in self.cues)
+        return Shape(self.type, likely, self.values, *lengths, self.of, self.checksum, self.normalise, words, self.unit)
 
     @property
     def whole(self) -> bool:

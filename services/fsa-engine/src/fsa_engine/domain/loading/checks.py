@@ -127,7 +127,7 @@ def _slots(place: Place) -> Iterator[Problem]:
             path = (*place.path, "slots", f"#{name}")
             yield place.source.problem(path, f"{name!r} is the name of something else in rules")
             continue
-        for field in ("prompt", "reprompt"):
+        for field in ("prompt", "reprompt", "invalid"):
             yield from check_text(place, (*here, field), getattr(slot, field))
         for index, each in enumerate(slot.check):
             yield from check_rule(place, (*here, "check", index, "rule"), each.rule)

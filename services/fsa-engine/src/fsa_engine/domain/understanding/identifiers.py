@@ -67,13 +67,13 @@ def iban(account: str) -> bool:
     return int("".join(str(int(c, 36)) for c in account[4:] + account[:4])) % 97 == 1
 
 
-def find_iban(text: str) -> str:
-    """Return a valid IBAN as written or spelled; empty if there is none."""
+def find_iban(text: str, checked: bool = True) -> str:
+    """Return a valid IBAN as written or spelled (unless `checked`, one of the right length); empty if there is none."""
     units = [token for token in tokens_of(text) if token not in {"my", "the", "is", "iban", "it's", "and", "account"}]
     spelled = "".join(str(UNITS[t]) if UNITS.get(t, 10) < 10 else "0" if t == "oh" else t for t in units).upper()
     for match in re.finditer(r"(?=([A-Z]{2})\d{2})", spelled):
         length = IBAN_LENGTHS.get(match.group(1), len(spelled) - match.start())
         candidate = spelled[match.start() : match.start() + length]
-        if iban(candidate):
+        if iban(candidate) or (not checked and len(candidate) == IBAN_LENGTHS.get(match.group(1))):
             return candidate
     return ""

@@ -14,7 +14,7 @@ from fsa_engine.domain.understanding.identifiers import find_address, find_email
 from fsa_engine.domain.understanding.normalising import normalised
 from fsa_engine.domain.understanding.texts import find_choices, find_digits, find_name, find_numbers, find_text
 from fsa_engine.domain.understanding.times import find_times
-from fsa_engine.domain.understanding.words import Reading, tokens_of
+from fsa_engine.domain.understanding.words import Reading, cardinal, tokens_of
 
 LONGEST_LIST = 20
 """Items of a list."""
@@ -26,7 +26,8 @@ _BETWEEN = re.compile(r"\s*(?:,\s*and\b|,|;|\band\b)\s*", re.IGNORECASE)
 class Shape:
     """What a slot accepts. `likely`: minutes of the day; `values`: choices with synonyms; lengths in digits.
 
-    `of`: type of a list's items; `checksum`: "luhn" or "iban"; `normalise`: see `normalising`.
+    `of`: type of a list's items; `checksum`: "luhn" or "iban"; `normalise`: see `normalising`; `cues`: tokens beside
+    which a value is plain; `unit`: of a bare number that stands for a duration.
     """
 
     kind: str
@@ -37,6 +38,8 @@ class Shape:
     of: str = "text"
     checksum: str | None = None
     normalise: tuple[str, ...] = ()
+    cues: tuple[tuple[str, ...], ...] = ()
+    unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,10 @@ WHOLE = frozenset({"text", "name", "address"})
 
 def read(text: str, shape: Shape, setting: Setting) -> list[Reading]:
     """Read all values of a shape; spans are in tokens of the text."""
-    readings = _READERS[shape.kind](text, tokens_of(text), shape, setting)
+    tokens = tokens_of(text)
+    readings = _READERS[shape.kind](text, tokens, shape, setting)
+    if shape.cues:
+        readings = [replace(r, plain=r.plain or _cued(tokens, r, shape.cues)) for r in readings]
     if not shape.normalise:
         return readings
     changed = [
@@ -66,6 +72,25 @@ def read(text: str, shape: Shape, setting: Setting) -> list[Reading]:
         for r in readings
     ]
     return [r for r in changed if r.value != ""]
+
+
+def _cued(tokens: tuple[str, ...], reading: Reading, cues: tuple[tuple[str, ...], ...]) -> bool:
+    """Tell whether a cue stands right after a value, or before it and after no other one: "two people, three"."""
+    after = tokens[reading.end :]
+    for cue in cues:
+        begin = reading.start - len(cue)
+        leads = begin >= 0 and tokens[begin : reading.start] == cue
+        if after[: len(cue)] == cue or (leads and (begin == 0 or cardinal(tokens, begin - 1) is None)):
+            return True
+    return False
+
+
+def fails_checksum(text: str, shape: Shape, setting: Setting) -> bool:
+    """Tell whether words hold a number of a shape's form whose check digits are wrong."""
+    if shape.checksum == "iban":
+        return not find_iban(text) and bool(find_iban(text, checked=False))
+    whole = shape.checksum and not read(text, shape, setting)
+    return bool(whole and read(text, replace(shape, checksum=None), setting))
 
 
 _Tokens: TypeAlias = tuple[str, ...]
@@ -102,7 +127,13 @@ def _digits(text: str, tokens: _Tokens, shape: Shape, setting: Setting) -> list[
 def _durations(text: str, tokens: _Tokens, shape: Shape, setting: Setting) -> list[Reading]:
     written = text.strip()
     seconds = duration_seconds(written) if written[:1] == "P" else None
-    return find_durations(tokens) if seconds is None else _all(iso_duration(seconds), tokens)
+    if seconds is not None:
+        return _all(iso_duration(seconds), tokens)
+    found = find_durations(tokens)
+    if found or not shape.unit:
+        return found
+    numbers = ((n, find_durations((str(n.value), shape.unit))) for n in find_numbers(tokens))
+    return [replace(n, value=meant[0].value) for n, meant in numbers if meant]
 
 
 def _listed(text: str, tokens: _Tokens, shape: Shape, setting: Setting) -> list[Reading]:
