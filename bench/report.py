@@ -44,7 +44,7 @@ def core_table(core: Core) -> str:
 def service_table(service: Service) -> str:
     """Return the steps through Kafka and Redis, and what open tasks weigh."""
     rows = [
-        ("one conversation at a time", *_cells(service.alone)),
+        ("one conversation at a time, about 20 steps/s", *_cells(service.alone)),
         (f"{AT_ONCE} at a time, without a pause", *_cells(service.together)),
     ]
     cpu = ", ".join(f"{name} {ms:.2f}" for name, ms in service.cpu_ms_per_step.items())

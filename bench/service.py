@@ -28,6 +28,8 @@ from opusagent.session.v1.session_pb2_grpc import SessionServiceStub
 
 STEP_AIM_MS = 5.0
 AT_ONCE = 20
+PAUSE_SECONDS = 0.05
+"""Between the steps of one conversation: all together as many steps per second as a hundred talking callers make."""
 FILLING = 16
 READY_SECONDS = 60.0
 LEASES = {"LEASE_TTL_SECONDS": "60"}
@@ -67,7 +69,7 @@ class Service:
     """What was measured. Step times in milliseconds."""
 
     alone: Spread
-    """One conversation at a time."""
+    """One conversation at a time, PAUSE_SECONDS between its steps."""
     together: Spread
     """AT_ONCE conversations at a time, each without a pause."""
     open_tasks: int
@@ -106,14 +108,14 @@ async def measure(conversations: int, open_tasks: int, say: Callable[[str], None
         say("step: warming up ...")
         await _play(system.caller, AT_ONCE, at_once=AT_ONCE)
         say(f"step: {conversations} conversations, one at a time ...")
-        alone = await _play(system.caller, conversations, at_once=1)
+        alone = await _play(system.caller, conversations, at_once=1, pause=PAUSE_SECONDS)
         say(f"step: {2 * conversations} conversations, {AT_ONCE} at a time ...")
         together = await _play(system.caller, 2 * conversations, at_once=AT_ONCE)
         say(f"step: {open_tasks} open tasks ...")
         return await _weigh(system, open_tasks, alone, together)
 
 
-async def _play(caller: EngineCaller, conversations: int, at_once: int) -> Spread:
+async def _play(caller: EngineCaller, conversations: int, at_once: int, pause: float = 0.0) -> Spread:
     times: list[float] = []
 
     async def converse(number: int) -> None:
@@ -124,6 +126,7 @@ async def _play(caller: EngineCaller, conversations: int, at_once: int) -> Sprea
                 break
             times.append(await call.say(words))
             await call.my_turn()
+            await asyncio.sleep(pause)
         call.close()
 
     await _each(conversations, at_once, converse)

@@ -16,6 +16,7 @@ from fsa_engine.domain.snapshot import Seal, Snapshot, TaskInstance, asdict_froz
 from fsa_engine.domain.turn import MASK, NOT_KEPT, Turn
 
 __all__ = ["MASK", "record", "summary", "view", "with_sealed"]
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 _WORDS = ("text", "alternatives", "intents", "caller_words", "answer", "digit")
 _RESULTS = ("result", "proposal", "thoughts")
 _TEXTS = ("decisions", "rejected", "why", "outputs", "rules", "proposal", "scratchpad", "intents")
@@ -173,6 +174,12 @@ def _masked(value: Any, hidden: Sequence[str]) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    # Most of a record, and of its size: plain already but for what is in it.
+    if kind is dict:
+        return {name if type(name) is str else str(name): _plain(item) for name, item in value.items()}
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Mapping):

@@ -10,6 +10,13 @@ INTENT = "intent."
 
 def meaning(turn: Turn, text: str, among: tuple[str, ...] = ()) -> Match:
     """Match words against all labels (or some), by the scores that came with them if there are any."""
+    known = turn.meanings.get((text, among))
+    if known is None:
+        known = turn.meanings[text, among] = _meaning(turn, text, among)
+    return known
+
+
+def _meaning(turn: Turn, text: str, among: tuple[str, ...]) -> Match:
     given = dict(getattr(turn.event, "intents", ()))
     lexical = turn.agent.matcher.match(text, among)
     if not given or text != getattr(turn.event, "text", None):

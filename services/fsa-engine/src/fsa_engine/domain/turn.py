@@ -12,6 +12,7 @@ from fsa_engine.domain.rules import Rule, Verdict
 from fsa_engine.domain.saying import said
 from fsa_engine.domain.snapshot import Snapshot, TaskInstance
 from fsa_engine.domain.template import fill
+from fsa_engine.domain.understanding.intents import Match
 from fsa_engine.domain.understanding.spoken import joined
 from fsa_engine.domain.understanding.values import Setting
 
@@ -45,6 +46,8 @@ class Turn:
         self.intents: list[Intent] = []
         self.settled: list[str] = []
         self.rules: list[dict[str, Any]] = []
+        # What words mean, by words and labels (see `matching.meaning`): it is asked several times of the same ones.
+        self.meanings: dict[tuple[str, tuple[str, ...]], Match] = {}
         self.notes: list[str] = []
         self.proposal: Any = None
         self.rejected: list[str] = []

@@ -20,7 +20,7 @@ from fsa_engine.domain.understanding.lexicon import (
     START_OVER,
     YES,
 )
-from fsa_engine.domain.understanding.words import find_phrase, phrase_at, tokens_of
+from fsa_engine.domain.understanding.words import find_phrase, phrase_at, phrases_of, spans_of, tokens_of
 
 STRANGE = 2
 """Words that may stand beside a clear yes without being understood: with more, it is no plain yes."""
@@ -59,16 +59,11 @@ def _only_polite(tokens: tuple[str, ...], yes: set[int], no: set[int]) -> bool:
 
 
 def _spans(tokens: tuple[str, ...], phrases: tuple[str, ...]) -> set[int]:
-    covered: set[int] = set()
-    for phrase in phrases:
-        if find_phrase(tokens, phrase) >= 0:
-            for at in range(len(tokens)):
-                covered.update(range(at, phrase_at(tokens, at, phrase) or at))
-    return covered
+    return {at for span in spans_of(tokens, phrases_of(phrases)) for at in span}
 
 
 def _has(tokens: tuple[str, ...], phrases: tuple[str, ...]) -> bool:
-    return any(find_phrase(tokens, phrase) >= 0 for phrase in phrases)
+    return any(spans_of(tokens, phrases_of(phrases)))
 
 
 def wants_repeat(tokens: tuple[str, ...]) -> bool:

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from fsa_engine.domain.understanding.lexicon import STOP
 from fsa_engine.domain.understanding.words import tokens_of
@@ -18,6 +19,10 @@ CONSIDER = 0.30
 """Score below which a task is not even asked about."""
 MARGIN = 0.12
 """How far the best must be ahead of the next."""
+
+
+_Weighed: TypeAlias = tuple[frozenset[str], float]
+"""The stems of an example and their weight."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +81,21 @@ class LexicalMatcher(IntentMatcher):
     """Compares words, weighted by how few tasks use them."""
 
     def __init__(self, examples: Mapping[str, Sequence[str]], none: Sequence[str] = ()) -> None:
-        self._examples = {name: [_stems(text) for text in texts] for name, texts in examples.items()}
-        self._none = [_stems(text) for text in none]
-        groups = [set().union(*sets) for sets in (*self._examples.values(), self._none) if sets]
+        stems = {name: [_stems(text) for text in texts] for name, texts in examples.items()}
+        nothing = [_stems(text) for text in none]
+        groups = [set().union(*sets) for sets in (*stems.values(), nothing) if sets]
         seen = Counter(stem for group in groups for stem in group)
         self._weight = {stem: 0.35 + math.log((1 + len(groups)) / count) for stem, count in seen.items()}
+        self._examples = {name: [self._weighed(example) for example in sets] for name, sets in stems.items()}
+        self._none = [self._weighed(example) for example in nothing]
 
     def match(self, text: str, among: Sequence[str] = ()) -> Match:
         """Score every task by its nearest example and decide by margin."""
         said = _stems(text)
+        spoken = math.fsum(self._weight.get(stem, 0.2) for stem in said)
         names = [name for name in self._examples if not among or name in among]
-        scores = {
-            name: max((self._score(said, example) for example in self._examples[name]), default=0.0) for name in names
-        }
-        none = max((self._score(said, example) for example in self._none), default=0.0)
+        scores = {name: self._nearest(said, spoken, self._examples[name]) for name in names}
+        none = self._nearest(said, spoken, self._none)
         ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
         listed = tuple((name, round(score, 3)) for name, score in ranked)
         best = ranked[0][1] if ranked else 0.0
@@ -100,16 +106,20 @@ class LexicalMatcher(IntentMatcher):
         if best >= floor and best - second >= (0.02 if among else MARGIN) and (among or best - none >= MARGIN):
             return Match(ranked[0][0], (), listed)
         near = tuple(name for name, score in ranked if score > best - MARGIN and score >= CONSIDER)
-        shared = max((len(said & example) for name in near for example in self._examples[name]), default=0)
+        shared = max((len(said & example) for name in near for example, _ in self._examples[name]), default=0)
         return Match("", near, listed, torn=best >= ACCEPT and best - none >= MARGIN and shared > 1)
 
-    def _score(self, said: frozenset[str], example: frozenset[str]) -> float:
-        if not said or not example:
-            return 0.0
-        common = sum(self._weight.get(stem, 0.0) for stem in said & example)
-        wanted = sum(self._weight[stem] for stem in example)
-        spoken = sum(self._weight.get(stem, 0.2) for stem in said)
-        return 0.7 * common / wanted + 0.3 * common / spoken
+    def _weighed(self, example: frozenset[str]) -> _Weighed:
+        return example, math.fsum(self._weight[stem] for stem in example)
+
+    def _nearest(self, said: frozenset[str], spoken: float, examples: Sequence[_Weighed]) -> float:
+        """Return the best score; `spoken`: the weight of all that was said. Sums are exact, whatever their order."""
+        best = 0.0
+        for example, wanted in examples:
+            if not said.isdisjoint(example):
+                common = math.fsum(self._weight[stem] for stem in said & example)
+                best = max(best, 0.7 * common / wanted + 0.3 * common / spoken)
+        return best
 
 
 def _stems(text: str) -> frozenset[str]:

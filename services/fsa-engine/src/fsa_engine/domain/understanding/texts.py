@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
-from fsa_engine.domain.understanding.words import UNITS, Reading, large_number, phrase_at, tokens_of
+from fsa_engine.domain.understanding.words import UNITS, Reading, large_number, tokens_of, tokens_of_phrase
 
 _REPEATS = {"double": 2, "triple": 3}
 _NAME_INTROS = re.compile(
@@ -93,10 +93,12 @@ def find_choices(tokens: tuple[str, ...], values: Mapping[str, Sequence[str]]) -
     found: list[Reading] = []
     taken: set[int] = set()
     for name, phrase in names:
-        spoken = " ".join(tokens_of(phrase))
+        spoken = tokens_of_phrase(phrase)
+        if not spoken or spoken[0] not in tokens:
+            continue
         for at in range(len(tokens)):
-            end = phrase_at(tokens, at, spoken) if spoken else 0
-            if end and not taken & set(range(at, end)):
+            end = at + len(spoken)
+            if tokens[at:end] == spoken and taken.isdisjoint(range(at, end)):
                 taken.update(range(at, end))
                 found.append(Reading(name, at, end))
     return found or _near_choices(tokens, names)

@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 MAX_TOKENS = 400
 """Longer utterances are cut: nobody answers a question in more words, and parsing stays linear."""
@@ -50,8 +51,23 @@ class Reading:
     plain: bool = True
 
 
+@lru_cache(maxsize=16)
 def tokens_of(text: str) -> tuple[str, ...]:
-    """Split speech, as recognisers write it, into tokens."""
+    """Split speech, as recognisers write it, into tokens.
+
+    A step asks for the same words again and again, so the latest few are remembered: no more, for what callers say is
+    not to be kept.
+    """
+    return _split(text)
+
+
+@lru_cache(maxsize=4096)
+def tokens_of_phrase(phrase: str) -> tuple[str, ...]:
+    """Split words of a definition: as `tokens_of`, but remembered."""
+    return _split(phrase)
+
+
+def _split(text: str) -> tuple[str, ...]:
     text = unicodedata.normalize("NFKC", text[:4000]).lower().replace("’", "'").replace("‘", "'")
     for written, meant in _SPELLINGS.items():
         text = text.replace(written, meant)
@@ -123,6 +139,29 @@ def find_phrase(tokens: tuple[str, ...], phrase: str) -> int:
     if not words or words[0] not in tokens:
         return -1
     return next((i for i, token in enumerate(tokens) if token == words[0] and phrase_at(tokens, i, phrase)), -1)
+
+
+Phrases: TypeAlias = Mapping[str, Sequence[tuple[str, ...]]]
+"""Phrases as words, by their first word."""
+
+
+@lru_cache(maxsize=256)
+def phrases_of(phrases: tuple[str, ...]) -> Phrases:
+    """Sort phrases by their first word."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in phrases:
+        words = _words_of(phrase)
+        if words:
+            found.setdefault(words[0], []).append(words)
+    return found
+
+
+def spans_of(tokens: tuple[str, ...], phrases: Phrases) -> Iterator[range]:
+    """Yield where phrases stand."""
+    for at, token in enumerate(tokens):
+        for words in phrases.get(token, ()):
+            if tokens[at : at + len(words)] == words:
+                yield range(at, at + len(words))
 
 
 @lru_cache(maxsize=4096)
