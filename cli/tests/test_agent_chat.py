@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 ORDER = "# a comment\n\nI want to order something\na cake\nyes\n"
 
 
@@ -62,6 +64,32 @@ def test_tools_that_are_not_there_are_told(opusagent, shop: Path) -> None:
     said = opusagent("agent", "chat", shop, "--script", script(shop))
     assert said.code == 1
     assert "order.order: tool order takes no argument 'what'" in said.err
+
+
+def test_an_author_hears_why_a_tool_failed(opusagent, shop: Path) -> None:
+    server = shop / "shop.py"
+    server.write_text(server.read_text().replace("    with (", "    raise ValueError('no more cakes')\n    with ("))
+    said = opusagent("agent", "chat", shop, "--script", script(shop))
+    [line] = [line for line in said.lines if "failed" in line]
+    assert line.startswith("    · failed   order: tool_failed: ")
+    assert "no more cakes" in line
+    exchange = json.loads(opusagent("agent", "chat", shop, "--script", script(shop), "--json").lines[-1])
+    assert "no more cakes" in exchange["failed"][0]
+
+
+def test_tools_find_a_data_folder_that_is_named_from_here(
+    opusagent, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = shop / "shop.py"
+    server.write_text(
+        server.read_text()
+        .replace("pathlib.Path(__file__).parent", "pathlib.Path(os.environ['OPUSAGENT_DATA'])")
+        .replace("import pathlib", "import os\nimport pathlib")
+    )
+    monkeypatch.chdir(shop.parent)
+    said = opusagent("agent", "chat", "tiny", "--script", script(shop), "--data", "trial")
+    assert "It is ordered." in said.lines, said.out
+    assert (shop.parent / "trial" / "orders.txt").read_text() == "a cake\n"
 
 
 def test_what_is_typed_is_said(shop: Path) -> None:

@@ -137,6 +137,7 @@ def test_a_failing_conversation_fails(opusagent, tiny: Path) -> None:
     said = opusagent("agent", "test", tiny)
     assert said.code == 1
     assert said.lines[0] == "FAILED  ordered"
+    assert said.lines[1].startswith(f"        line 2 at {tiny / 'conversations.yaml'}:8 ('a cake'): state: ")
     assert "expected 'order', got 'sure'" in said.lines[1]
 
 

@@ -21,7 +21,8 @@ def test_a_new_agent_passes_check_and_test_and_takes_a_booking(opusagent, tmp_pa
 
 def test_nothing_is_overwritten_and_names_are_checked(opusagent, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
-    for name, problem in [("there", "is there already"), ("Big", "cannot be an agent's name"), ("../x", "cannot be")]:
+    wrong = {"there": "is there already", "My Inn": "such as my-inn", "../x": "cannot be", "7": "cannot be"}
+    for name, problem in wrong.items():
         said = opusagent("agent", "new", name, "--dir", tmp_path)
         assert said.code == 1
         assert problem in said.err

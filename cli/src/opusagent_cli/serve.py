@@ -11,6 +11,7 @@ from chassis.rpc import RpcError, remote
 from opusagent.events.v1.events_pb2 import CallEvent
 from opusagent.session.v1 import session_pb2
 from opusagent_cli import facts
+from opusagent_cli.answering import worth_saying
 from opusagent_cli.console import Terminal
 from opusagent_cli.multi import MultiProcess
 from opusagent_cli.options import UpOptions, UsageError
@@ -100,7 +101,8 @@ def show(event: CallEvent, terminal: Terminal) -> None:
 
 
 async def up(options: UpOptions, terminal: Terminal, *, multi: bool) -> None:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve until SIGINT or SIGTERM. Raises UsageError for an agent that is not there."""
+    worth_saying(options)
     told = ending()
     arrangement = many_processes if multi else one_process
     async with arrangement(options, terminal.say) as running:
@@ -127,10 +129,8 @@ def announce(running: Running, terminal: Terminal) -> None:
     terminal.say(f"  AudioCodes   ws://{host}/audiocodes")
     terminal.say(f"  operator     http://{options.host}:{options.ops_port}/calls  /metrics  /healthz  /readyz")
     terminal.say("Try, in another terminal:")
-    terminal.say(
-        f"  opusagent call --url ws://{host}/twilio/media --protocol twilio "
-        '--say "I\'d like to book an appointment for tomorrow" "ten a m" "yes please" "no thank you"\n'
-    )
+    said = " ".join(f'"{words}"' for words in worth_saying(options))
+    terminal.say(f"  opusagent call --url ws://{host}/twilio/media --protocol twilio --say {said}\n")
 
 
 def ending() -> asyncio.Event:

@@ -16,6 +16,11 @@ FILES = {
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
+def _like(name: str) -> str:
+    near = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-0123456789")
+    return f", such as {near}" if _NAME.fullmatch(near) else ""
+
+
 def begin(name: str, folder: Path, terminal: Terminal) -> None:
     """Write a new agent into a folder of its name.
 
@@ -23,10 +28,11 @@ def begin(name: str, folder: Path, terminal: Terminal) -> None:
         UsageError: the name cannot be one, or the folder is there already.
     """
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot be an agent's name: small letters, digits, - and _, a letter first")
+        rule = f"small letters, digits, - and _, a letter first{_like(name)}"
+        raise UsageError(f"{name!r} cannot be an agent's name: {rule}")
     made = folder / name
     if made.exists():
-        raise UsageError(f"{made} is there already")
+        raise UsageError(f"{made} is there already, and is left as it is")
     made.mkdir(parents=True)
     title = " ".join(word.capitalize() for word in re.split(r"[-_]+", name) if word)
     for file, template in FILES.items():

@@ -119,6 +119,7 @@ async def _said(conversation: TextConversation, line: str) -> Exchange | None:
         return Exchange(
             tuple(output for each in made for output in each.outputs),
             tuple(record for each in made for record in each.records),
+            tuple(failure for each in made for failure in each.failures),
             private=made[-1].private,
         )
     return None
@@ -142,6 +143,8 @@ class _Printed:
         for record in exchange.records:
             for what, words in self._inside(record):
                 self._terminal.say(f"    · {what:<8} {words}")
+        for failure in exchange.failures:
+            self._terminal.say(f"    · failed   {failure}")
         for output in exchange.outputs:
             said = _words(output)
             if said:
@@ -169,7 +172,9 @@ class _Printed:
         after = exchange.records[-1].get("after", {}) if exchange.records else {}
         states = {task["task"]: task["state"] for task in (after.get("tasks") or {}).values()}
         made: dict[str, Any] = {"caller": line, "agent": [w for w in map(_words, exchange.outputs) if w]}
-        return {**made, "states": states, "phase": after.get("phase", ""), **({"inside": inside} if inside else {})}
+        made |= {"states": states, "phase": after.get("phase", "")}
+        made |= {"inside": inside} if inside else {}
+        return made | ({"failed": exchange.failures} if exchange.failures else {})
 
 
 def _words(output: Output) -> str:

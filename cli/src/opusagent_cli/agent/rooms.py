@@ -4,15 +4,18 @@ import contextlib
 import os
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chassis.bus_inprocess import InProcessBus
 from chassis.ids import Clock, now_ms
 from chassis.rpc import direct
+from fsa_engine.adapters.mcp_tools import Limits, Outcome, ServerSpec, ToolServer, ToolServers
 from fsa_engine.bootstrap import EngineApp
 from fsa_engine.bootstrap import build as build_engine
+from fsa_engine.bootstrap import catalog as engine_catalog
+from fsa_engine.catalog import AgentCatalog
 from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.loading import load_agent
 from fsa_engine.settings import EngineSettings
@@ -25,13 +28,14 @@ from session.settings import SessionSettings, StoreKind
 
 @dataclass(frozen=True)
 class Room:
-    """What a conversation takes place in."""
+    """What a conversation takes place in. `failures`: what tools said of calls that failed, as it comes."""
 
     agent: Agent
     bus: InProcessBus
     session: Any
     engine: EngineApp
     clock: Clock
+    failures: list[str] = field(default_factory=list)
 
 
 @contextlib.asynccontextmanager
@@ -53,12 +57,37 @@ async def room(file: Path, data: Path | None, clock: Clock = now_ms) -> AsyncIte
         stack.push_async_callback(session.stop)
         client = direct(session.servicer)
         folders = [folder_of(file, scratch), *(other.parent for other in handed_over_to(file, agent))]
-        engine = build_engine(_engine_settings(agent, folders, data or scratch), bus, client, clock=clock)
+        failures: list[str] = []
+        settings = _engine_settings(agent, folders, data or scratch)
+        engine = build_engine(settings, bus, client, _catalog(settings, failures), clock)
         stack.push_async_callback(engine.stop)
         await engine.start()
         await client.LeaseSlot(LeaseSlotRequest(role=ROLE_RELAY, holder="chat", capacity=1, ready=True))
         _all_served(engine)
-        yield Room(agent, bus, client, engine, clock)
+        yield Room(agent, bus, client, engine, clock, failures)
+
+
+class _Overheard(ToolServer):
+    """A tool server whose failures are told to the author, who would not find their reasons in the audit."""
+
+    def __init__(self, spec: ServerSpec, limits: Limits, failures: list[str]) -> None:
+        super().__init__(spec, limits)
+        self._failures = failures
+
+    async def call(self, tool: str, *given: Any, **named: Any) -> Outcome:
+        """Call, and keep what the tool says of itself when it fails."""
+        outcome = await super().call(tool, *given, **named)
+        if outcome.failure is not None:
+            reasons = (tool, str(outcome.failure), outcome.detail, self.last_exception)
+            self._failures.append(": ".join(filter(None, reasons)))
+        return outcome
+
+
+def _catalog(settings: EngineSettings, failures: list[str]) -> AgentCatalog:
+    agents = engine_catalog(settings)
+    limits = agents.tool_servers.limits
+    agents.tool_servers = ToolServers(limits, lambda spec, limits: _Overheard(spec, limits, failures))
+    return agents
 
 
 def _session_settings(data: Path | None) -> SessionSettings:

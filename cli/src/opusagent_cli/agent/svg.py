@@ -10,7 +10,7 @@ from opusagent_cli.agent.picture import Node, Picture
 
 FONT = "font-family: Inter, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif"
 MARGIN, HEADING = 28.0, 54.0
-NAME_CHARACTER, SMALL_CHARACTER, LABEL_LINE = 8.6, 7.0, 14.0
+NAME_CHARACTER, SMALL_CHARACTER, LABEL_LINE = 9.2, 7.0, 14.0
 """Widths are generous guesses: the font is the viewer's."""
 LABEL_COLUMNS, LABEL_LINES = 34, 3
 LOOP = 34.0

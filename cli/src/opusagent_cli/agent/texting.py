@@ -27,11 +27,13 @@ PATIENCE_SECONDS = 150.0
 class Exchange:
     """What an event led to: outputs in order, and the audit records of the steps.
 
-    `waiting`: a tool is still at work. `private`: on the telephone only keys would be heard now, and not the caller.
+    `failures`: what tools said of calls that failed. `waiting`: a tool is still at work. `private`: on the
+    telephone only keys would be heard now, and not the caller.
     """
 
     outputs: tuple[Output, ...]
     records: tuple[Mapping[str, Any], ...]
+    failures: tuple[str, ...] = ()
     waiting: bool = False
     private: bool = False
 
@@ -122,7 +124,9 @@ class TextConversation:
         delivered = api.MarkDeliveredRequest(session_id=self.session_id, output_ids=sorted(self._seen))
         await self.room.session.MarkDelivered(delivered)
         records = [record async for record in self._records(loaded.audit_index)]
-        return Exchange(outputs, tuple(records), waiting=late, private=self._private(loaded))
+        failures = tuple(self.room.failures)
+        self.room.failures.clear()
+        return Exchange(outputs, tuple(records), failures, waiting=late, private=self._private(loaded))
 
     def _private(self, loaded: api.LoadTaskResponse) -> bool:
         snapshot = Snapshot.from_bytes(loaded.snapshot)

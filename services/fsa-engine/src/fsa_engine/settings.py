@@ -98,4 +98,5 @@ class EngineSettings(ServiceSettings):
         names = ("CALENDAR_DB", "CALENDAR_DOCTORS", "XDG_DATA_HOME")
         passed = {name: os.environ[name] for name in names if name in os.environ}
         data = self.data_dir or os.environ.get("OPUSAGENT_DATA", "")
-        return passed | ({"OPUSAGENT_DATA": data} if data else {})
+        # Tool servers run in their agents' folders, where a relative path would mean another place.
+        return passed | ({"OPUSAGENT_DATA": str(Path(data).absolute())} if data else {})

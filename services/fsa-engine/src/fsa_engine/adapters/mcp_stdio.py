@@ -3,7 +3,7 @@
 The SDK's own transport keeps a message in memory however long it is, and copies it again with every chunk. This one
 reads lines of at most `max_bytes`; a longer one is thrown away while it arrives and answered, in the server's name,
 with an error to the request it belonged to. What the server writes to its standard error is not logged, since it may
-hold what callers said; the end of it is kept for the message that says why a server did not start.
+hold what callers said; the end of it is kept for the message that says why a server did not start, and for authors.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ GRACE_SECONDS = 2.0
 """How long a server may take to end after its standard input was closed, before it is killed."""
 
 _CHUNK_BYTES = 64 * 1024
-_STDERR_TAIL_BYTES = 2048
+_STDERR_TAIL_BYTES = 16 * 1024
 _EDGE_BYTES = 256
 _ID = re.compile(rb'"id"\s*:\s*(\d+|"[^"\\]*")')
 _log = get_logger(__name__)

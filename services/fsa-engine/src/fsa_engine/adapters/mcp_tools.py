@@ -8,6 +8,7 @@ covers waiting for the connection too. What a call says of itself when it fails 
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ EVENT_TOO_LARGE = "byte limit"
 
 DETAIL_CHARACTERS = 2000
 """How much of a tool's error text is kept."""
+
+_RAISED = re.compile(r"^[ │]*(?!UnexpectedToolError)((?:\w+\.)*\w*(?:Error|Exception): .+)$", re.MULTILINE)
+"""An exception in a traceback, but not the MCP SDK's own around it (mcp 2.3)."""
 
 _log = get_logger(__name__)
 
@@ -115,12 +119,20 @@ class ToolServer:
         self._up: asyncio.Future[_Connection] = asyncio.get_running_loop().create_future()
         self._stopping = asyncio.Event()
         self._owner: asyncio.Task[None] | None = None
+        self._process: StdioServer | None = None
         self.problem = "it has not answered yet"
 
     @property
     def ends_with_connection(self) -> bool:
         """Whether nothing that it was doing goes on once a next connection stands: it is a process of ours."""
         return bool(self._spec.command)
+
+    @property
+    def last_exception(self) -> str:
+        """The last exception that its process wrote to standard error; for its author alone: it may hold anything."""
+        tail = self._process.stderr_tail.decode(errors="replace") if self._process else ""
+        raised = _RAISED.findall(tail)
+        return str(raised[-1]).strip() if raised else ""
 
     def start(self) -> None:
         """Begin to connect, in the background."""
@@ -247,8 +259,8 @@ class ToolServer:
         longest = self._limits.result_bytes * 2 + 65536
         if self._spec.url:
             return Client(mcp_http.connect(self._spec.url, dict(self._spec.headers), longest))
-        self._process = StdioServer(self._spec.stdio(), longest, broken.set)
-        return Client(self._process.connect())
+        process = self._process = StdioServer(self._spec.stdio(), longest, broken.set)
+        return Client(process.connect())
 
     def _renew(self) -> None:
         """Make later calls wait for the next connection."""
@@ -263,7 +275,7 @@ class ToolServer:
     def _why(self, error: BaseException) -> str:
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        tail = self._process.stderr_tail.decode(errors="replace").strip() if not self._spec.url else ""
+        tail = self._process.stderr_tail.decode(errors="replace").strip() if self._process else ""
         last_line = tail.splitlines()[-1].strip() if tail else ""
         return ": ".join(filter(None, (type(error).__name__, str(error), last_line)))
 
@@ -307,16 +319,17 @@ def _value(text: str) -> Any:
 
 @dataclass
 class ToolServers:
-    """Every tool server of this process, each started once however many agents name it."""
+    """Every tool server of this process, each started once however many agents name it. `make` makes one."""
 
     limits: Limits = field(default_factory=Limits)
+    make: Callable[[ServerSpec, Limits], ToolServer] = ToolServer
     _servers: dict[ServerSpec, ToolServer] = field(default_factory=dict)
 
     def get(self, spec: ServerSpec) -> ToolServer:
         """Return the server, starting it the first time."""
         server = self._servers.get(spec)
         if server is None:
-            server = self._servers[spec] = ToolServer(spec, self.limits)
+            server = self._servers[spec] = self.make(spec, self.limits)
             server.start()
         return server
 

@@ -83,14 +83,14 @@ class _Player:
 
     def play(self) -> Played:
         """Play all lines, beginning with the call's opening unless the first line is one."""
-        lines = self.played.script.lines
-        if not lines or lines[0].does != "ring":
-            lines = (Line(does="ring"), *lines)
-        for number, line in enumerate(lines):
+        script = self.played.script
+        rings = bool(script.lines) and script.lines[0].does == "ring"
+        lines = script.lines if rings else (Line(does="ring"), *script.lines)
+        for number, line in enumerate(lines, start=1 if rings else 0):
             made = self._happen(line)
             what = line.say or line.key or line.does or line.start or line.answer or line.cancel
             for failure in _differences(line, made, self.snapshot, self.agent):
-                self.played.failures.append(f"{self.played.script.name}, line {number} ({what!r}): {failure}")
+                self.played.failures.append(f"{script.name}, {script.place(number)} ({what!r}): {failure}")
         return self.played
 
     def _happen(self, line: Line) -> list[Step]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from fsa_engine.domain.loading.problems import DefinitionError, Problem
 from fsa_engine.domain.loading.source import read_source
@@ -70,6 +70,12 @@ class Script(BaseModel):
     tools: dict[str, Any] = Field(default_factory=dict)
     reasoning: dict[str, Any] = Field(default_factory=dict)
     lines: tuple[Line, ...]
+    _places: tuple[str, ...] = PrivateAttr(default=())
+
+    def place(self, number: int) -> str:
+        """Say which line this is, counted from 1, and where it stands if the script was read from a file."""
+        at = f" at {self._places[number - 1]}" if 0 < number <= len(self._places) else ""
+        return f"line {number}{at}"
 
 
 def load_scripts(path: str | Path) -> list[Script]:
@@ -86,7 +92,10 @@ def load_scripts(path: str | Path) -> list[Script]:
         shared = {key: {**(data.get(key) or {}), **(raw.get(key) or {})} for key in ("tools", "reasoning")}
         merged = {**common, **raw, **shared}
         try:
-            scripts.append(Script.model_validate(merged))
+            script = Script.model_validate(merged)
+            lines = (source.place((*here, "lines", number))[0] for number in range(len(script.lines)))
+            script._places = tuple(f"{path}:{line}" for line in lines)
+            scripts.append(script)
         except ValidationError as error:
             raise DefinitionError(
                 [source.problem((*here, *e["loc"]), str(e["msg"])) for e in error.errors()]

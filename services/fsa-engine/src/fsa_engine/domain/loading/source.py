@@ -21,6 +21,17 @@ LONGEST_SCALAR = 16 * 1024
 DEEPEST = 24
 """Levels of nesting."""
 
+_SLIPS = {
+    "'\\t' that cannot start any token": "indent with spaces",
+    "expected ',' or": "put a text with any of , : ? { } [ ] between quotes, and close the bracket",
+    "mapping values are not allowed": "put a text with a colon between quotes, or look at the indentation",
+    "expected <block end>": "begin what belongs together in the same column",
+    "could not find expected ':'": "write `key: value`",
+    "quoted scalar": "close the quotes",
+    "cannot start any token": "put the text between quotes",
+}
+"""What goes wrong most often in YAML: a part of PyYAML's message, and what to do."""
+
 Path: TypeAlias = tuple[str | int, ...]
 
 _RESOLVED: dict[re.Pattern[str], Callable[[str], Any]] = {
@@ -67,12 +78,19 @@ def read_source(text: str | bytes, file: str) -> Source:
             raise DefinitionError([Problem(file, 1, 1, "the file is empty", "start with `version: 1`")])
         source.data = _value(source, node, ())
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        unclosed = "quoted scalar" in str(error.context)
+        mark = error.context_mark if unclosed else error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise DefinitionError([Problem(file, line, column, f"not YAML: {error.problem}")]) from error
+        raise DefinitionError([Problem(file, line, column, f"not YAML: {error.problem}", _fix(error))]) from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise DefinitionError([Problem(file, 1, 1, f"not YAML: {str(error)[:200]}")]) from error
     return source
+
+
+def _fix(error: yaml.MarkedYAMLError) -> str:
+    """Return what an author most likely has to write instead; empty when that cannot be told."""
+    told = f"{error.context} {error.problem}"
+    return next((fix for part, fix in _SLIPS.items() if part in told), "")
 
 
 def _refuse_aliases(text: str, file: str) -> None:

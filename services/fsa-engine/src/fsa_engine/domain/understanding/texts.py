@@ -6,6 +6,8 @@ from difflib import get_close_matches
 
 from fsa_engine.domain.understanding.words import UNITS, Reading, large_number, tokens_of, tokens_of_phrase
 
+DICTATED = 7
+"""So many digits one after the other are a telephone number or the like, and nobody's "how many"."""
 _REPEATS = {"double": 2, "triple": 3}
 _NAME_INTROS = re.compile(
     r"^\W*(?:(?:yes|hi|hello|sure|um|uh|it's|well)\W+)*(?:my (?:full |first |last )?name(?:'s| is)|the name(?:'s| is)|"
@@ -21,13 +23,17 @@ _TEXT_INTROS = re.compile(
 
 
 def find_numbers(tokens: tuple[str, ...]) -> list[Reading]:
-    """Find whole numbers; "minus" before one makes it negative."""
+    """Find whole numbers; "minus" before one makes it negative. A telephone number said digit by digit is none."""
     found: list[Reading] = []
     at = 0
     while at < len(tokens):
         number = large_number(tokens, at)
         if number is None:
             at += 1
+            continue
+        digits, end = _run(tokens, at)
+        if len(digits) >= DICTATED and end > number[1]:
+            at = end
             continue
         negative = at > 0 and tokens[at - 1] in {"minus", "negative"}
         found.append(Reading(-number[0] if negative else number[0], at, number[1], plain=False))
