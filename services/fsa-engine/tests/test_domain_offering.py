@@ -3,7 +3,7 @@
 import pytest
 
 from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.events import KeyPressed, Opened, StartTask, Utterance
+from fsa_engine.domain.events import AnswerTask, CancelTask, KeyPressed, Opened, StartTask, Utterance
 from fsa_engine.domain.loading import load_text
 from fsa_engine.domain.offering import tools_for
 from fsa_engine.domain.snapshot import Snapshot
@@ -79,8 +79,47 @@ def offered(agent: Agent, *said: str) -> dict[str, list[str]]:
     return found
 
 
-def test_at_first_only_tasks_can_be_started(agent: Agent) -> None:
-    assert offered(agent) == {"start_task": ["amount", "to"]}
+def test_at_first_tasks_can_be_started_and_words_passed_on(agent: Agent) -> None:
+    assert offered(agent) == {"start_task": ["amount", "to"], "answer_task": []}
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [
+        ((), [""]),
+        (("I want to pay",), ["t1"]),
+        (("I want to pay", "fifty", "cancel"), ["t1"]),
+        (("what is my balance",), [""]),
+    ],
+)
+def test_the_question_that_is_open_can_be_answered_and_no_other(
+    agent: Agent, said: tuple[str, ...], answered: list[str]
+) -> None:
+    (answer,) = [tool for tool in tools_for(agent, after(agent, *said)) if tool.name == "answer_task"]
+    assert answer.parameters["properties"]["task_id"] == {"enum": answered}
+
+
+@pytest.mark.parametrize(
+    ("said", "call"),
+    [
+        ((), {"task": "block_card"}),
+        ((), {"task_id": "t1", "answer": "yes"}),
+        (("I want to pay",), {"task": "pay"}),
+        (("I want to pay",), {"task_id": "t2", "answer": "fifty"}),
+        (("I want to pay", "fifty", "Anna Lee"), {"task_id": "t1", "answer": "1234"}),
+        (("I want to pay", "fifty", "Anna Lee"), {"task_id": "t1"}),
+        (("I want to pay", "fifty", "Anna Lee", "1234", "yes"), {"task_id": "t1", "answer": "fifty"}),
+    ],
+)
+def test_a_call_of_what_is_not_offered_is_refused_and_on_record(
+    agent: Agent, said: tuple[str, ...], call: dict[str, str]
+) -> None:
+    snapshot = after(agent, *said)
+    kind = StartTask if "task" in call else AnswerTask if "answer" in call else CancelTask
+    made = step(agent, snapshot, kind(event_id="x", at_ms=1_764_600_001_000, caller_words="yes", **call))  # type: ignore[arg-type]
+    assert (made.snapshot, made.outputs, made.intents) == (snapshot, (), ())
+    assert made.audit[0]["verdict"] == "rejected"
+    assert made.audit[0]["why"] == "the model may not call that in this state"
 
 
 def test_each_state_offers_what_may_be_proposed_in_it(agent: Agent) -> None:

@@ -173,8 +173,15 @@ def test_a_person_is_fetched(agent: Agent) -> None:
 
 
 def test_the_same_task_is_not_opened_twice(agent: Agent) -> None:
-    played = play(agent, {"start": "transfer_money"}, {"start": "transfer_money", "arguments": {"amount": 20}})
+    again = {"start": "transfer_money", "arguments": {"amount": 20}, "verdict": "rejected"}
+    played = play(agent, {"start": "transfer_money"}, again)
+    assert played.failures == []
     assert [t.task_id for t in played.steps[-1].snapshot.tasks] == ["t1"]
+    assert played.steps[-1].snapshot.tasks[0].values() == {}
+
+
+def test_a_task_started_with_values_asks_once(agent: Agent) -> None:
+    played = play(agent, {"start": "transfer_money", "arguments": {"amount": 20}})
     assert played.steps[-1].snapshot.tasks[0].state == "sure"
     assert sum(type(o.body).__name__ == "Ask" for o in played.steps[-1].outputs) == 1
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from llm_relay.backends.port import Manner, Said, ToolCall
-from llm_relay.testing import TALKER, FakeBackend
+from llm_relay.testing import TALKER, FakeBackend, toolbox
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIALOGUE
 from opusagent.fsa.v1.fsa_pb2 import Ask, HangUp, Output, Outputs, Result, Steer, Verbatim
 from opusagent.media.v1.inbox_pb2 import Heard
@@ -41,6 +41,7 @@ async def test_the_plan_is_asked_in_the_style_of_the_backend(rig: Any) -> None:
 
 async def test_a_task_is_started_with_the_callers_own_words(rig: Any) -> None:
     session = await rig.open()
+    offer(rig, start=["book"])
     speak_turn(session, "I want an appointment tomorrow.")
     session.listener.tool_called(call("start_task", task="book", arguments={"day": "tomorrow"}))
     [event] = rig.posted("start")
@@ -75,21 +76,48 @@ async def test_a_call_does_not_wait_for_ever(rig: Any) -> None:
     assert len(session.answers) == 1
 
 
+def offer(rig: Any, **offered: list[str]) -> None:
+    rig.wire.engine(outputs=Outputs(event_id="offer", toolbox=toolbox(**offered)))
+
+
+async def test_what_the_model_may_call_is_what_the_engine_says(rig: Any) -> None:
+    session = await rig.open()
+    assert session.tools == []
+    offer(rig, start=["book"], answer=["t1"])
+    assert session.tools == ["start_task", "answer_task"]
+    rig.wire.engine(outputs=Outputs(event_id="e"))
+    assert session.tools == ["start_task", "answer_task"], "absent means as before"
+    offer(rig)
+    assert session.tools == []
+
+
 async def test_an_answer_goes_to_the_task_that_asked(rig: Any) -> None:
     session = await rig.open()
-    rig.wire.engine(
-        outputs=Outputs(event_id="e1", outputs=[ask("e1#0", "When?", "task-1"), ask("e1#1", "Where?", "task-2")])
-    )
+    offer(rig, answer=["task-2"])
     speak_turn(session, "At ten.")
-    session.listener.tool_called(call("answer_task", "f1", task_id="task-1", answer="10:00"))
+    session.listener.tool_called(call("answer_task", "f1", task_id="task-2", answer="10:00"))
     session.listener.tool_called(call("answer_task", "f2", task_id="made up", answer={"place": "here"}))
-    first, second = rig.posted("answer")
-    assert (first.answer.task_id, first.answer.answer, first.answer.caller_words) == ("task-1", "10:00", "At ten.")
+    session.listener.tool_called(call("answer_task", "f3", task_id="task-2"))
+    first, second, third = rig.posted("answer")
+    assert (first.answer.task_id, first.answer.answer, first.answer.caller_words) == ("task-2", "10:00", "At ten.")
     assert (second.answer.task_id, json.loads(second.answer.answer)) == ("task-2", {"place": "here"})
+    assert (third.answer.answer, third.answer.caller_words) == ("", "At ten.")
+
+
+async def test_words_of_an_earlier_turn_answer_nothing(rig: Any) -> None:
+    session = await rig.open()
+    offer(rig, answer=["task-1"])
+    speak_turn(session, "Yes.")
+    session.listener.caller_started(3000)
+    session.listener.caller_stopped(3500)
+    session.listener.tool_called(call("answer_task", task_id="task-1", answer="yes"))
+    rig.timers.advance(1500)
+    assert rig.posted("answer")[0].answer.caller_words == ""
 
 
 async def test_a_question_of_the_conversation_is_answered_by_the_callers_words_alone(rig: Any) -> None:
     session = await rig.open(ask("o#0", "Continue or start over?"))
+    offer(rig, answer=[""])
     session.listener.tool_called(call("answer_task", "f0", answer="continue"))
     assert rig.posted("utterance") == []
     assert "not understood" in session.answers[-1][1]
@@ -99,20 +127,33 @@ async def test_a_question_of_the_conversation_is_answered_by_the_callers_words_a
     assert event.utterance.text == "Continue, please."
 
 
-async def test_a_task_that_came_to_its_end_takes_no_answer(rig: Any) -> None:
-    session = await rig.open(ask("o#0", "When?", "task-1"))
-    done = Output(output_id="e#0", task_id="task-1", result=Result(text="Booked."))
-    rig.wire.engine(outputs=Outputs(event_id="e", outputs=[done]))
-    session.listener.tool_called(call("answer_task", task_id="task-1", answer="ten"))
-    session.listener.tool_called(call("cancel_task", "f2", task_id="task-1"))
-    assert rig.posted("answer") == rig.posted("cancel") == []
-    assert all(answer.startswith("Not accepted") for _, answer in session.answers)
+@pytest.mark.parametrize(
+    ("wrong", "body"),
+    [
+        (call("answer_task", task_id="task-1", answer="ten"), {"answer": {"task_id": "task-1", "answer": "ten"}}),
+        (call("cancel_task", task_id="task-1"), {"cancel": {"task_id": "task-1"}}),
+        (call("start_task", task="pay"), {"start": {"task": "pay", "arguments_json": "{}"}}),
+        (ToolCall("f1", "drop_tables", "{}"), {"start": {"task": "drop_tables"}}),
+    ],
+)
+async def test_a_call_of_what_is_not_offered_goes_on_record_and_answers_nothing(
+    rig: Any, wrong: ToolCall, body: dict[str, Any]
+) -> None:
+    session = await rig.open()
+    offer(rig, start=["book"])
+    session.listener.tool_called(wrong)
+    [(kind, fields)] = body.items()
+    [event] = rig.posted(kind)
+    assert {name: getattr(getattr(event, kind), name) for name in fields} == fields
+    assert session.answers == [("f1", "Not accepted: it cannot be called now. Call only the functions that you have.")]
 
 
 async def test_a_task_is_cancelled(rig: Any) -> None:
-    session = await rig.open(ask("o#0", "When?", "task-1"))
+    session = await rig.open()
+    offer(rig, cancel=["task-1"])
     session.listener.tool_called(call("cancel_task"))
     assert rig.posted("cancel")[0].cancel.task_id == "task-1"
+    assert session.answers[0][1].startswith("Accepted")
 
 
 @pytest.mark.parametrize(
@@ -122,8 +163,7 @@ async def test_a_task_is_cancelled(rig: Any) -> None:
         ToolCall("f1", "start_task", "[]"),
         ToolCall("f1", "start_task", '{"task": 5}'),
         ToolCall("f1", "start_task", '{"task": "book", "arguments": "tomorrow"}'),
-        ToolCall("f1", "answer_task", "{}"),
-        ToolCall("f1", "drop_tables", "{}"),
+        ToolCall("f1", "answer_task", "[]"),
     ],
 )
 async def test_a_call_that_makes_no_sense_is_refused(rig: Any, wrong: ToolCall) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from llm_relay.awaiting import GATED_HOLD_MS
 from llm_relay.backends.port import Said, ToolCall
 from llm_relay.domain.gate import HELD_MS, Fate, Gate, Piece
-from llm_relay.testing import TALKER, FakeBackend
+from llm_relay.testing import TALKER, FakeBackend, toolbox
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIRECTED
 from opusagent.fsa.v1.fsa_pb2 import Ask, Floor, KeyPress, Output, Outputs, Progress, Result, Steer, Verbatim
 from opusagent.media.v1.inbox_pb2 import Heard
@@ -35,7 +35,7 @@ def said_of(rig: Any, item_id: str) -> bytes:
 async def in_gated_state(rig: Any) -> Any:
     """A question of a gated state has been put and heard."""
     session = await rig.open(ask("o#0"))
-    rig.wire.engine(outputs=Outputs(event_id="call-1/x", outputs=[], floor=GATED))
+    rig.wire.engine(outputs=Outputs(event_id="call-1/x", floor=GATED, toolbox=toolbox(answer=["t1"])))
     rig.wire.gateway(heard=Heard(item_id=session.speak(), heard_ms=1000, ended=True))
     return session
 
@@ -152,7 +152,7 @@ async def test_an_item_begun_before_the_state_was_gated_goes_on(rig: Any) -> Non
     session = await rig.open()
     turn(session)
     session.listener.item_audio("own", PROMISE, "Let me", False)
-    rig.wire.engine(outputs=Outputs(event_id="call-1/x", outputs=[], floor=GATED))
+    rig.wire.engine(outputs=Outputs(event_id="call-1/x", floor=GATED, toolbox=toolbox(answer=["t1"])))
     session.listener.item_audio("own", PROMISE, "see.", True)
     assert said_of(rig, "own") == PROMISE * 2
 
@@ -214,7 +214,7 @@ async def test_guidance_alone_is_nothing_to_say(rig: Any) -> None:
 async def test_a_directed_call_is_not_held_up(make_rig: Any) -> None:
     rig = await make_rig()
     session = await rig.open(ask("o#0"), style=STYLE_DIRECTED)
-    rig.wire.engine(outputs=Outputs(event_id="call-1/x", outputs=[], floor=GATED))
+    rig.wire.engine(outputs=Outputs(event_id="call-1/x", floor=GATED, toolbox=toolbox(answer=["t1"])))
     rig.wire.gateway(heard=Heard(item_id=session.speak(), heard_ms=1000, ended=True))
     turn(session)
     assert len(rig.posted("utterance")) == 1

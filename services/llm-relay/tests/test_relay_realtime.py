@@ -20,7 +20,8 @@ from llm_relay.backends.openai_realtime.connection import Connection, Received
 from llm_relay.backends.openai_realtime.protocol import Protocol
 from llm_relay.backends.port import BackendError, Listener, Manner, Opening, Part, PastTurn, Said, ToolCall
 from llm_relay.testing import VirtualTimers
-from opusagent.dialogue.v1.plan_pb2 import STYLE_DIALOGUE, DialoguePlan, EntryPoint
+from opusagent.dialogue.v1.plan_pb2 import STYLE_DIALOGUE, DialoguePlan
+from opusagent.fsa.v1.fsa_pb2 import Tool
 
 MODEL = config.ModelSettings("gpt-transcribe", "marin", "server_vad")
 PLAN = DialoguePlan(
@@ -28,15 +29,14 @@ PLAN = DialoguePlan(
     instructions="Be kind.",
     language="en-US",
     vocabulary=["Dr. Okafor"],
-    entry_points=[
-        EntryPoint(
-            task="book_appointment",
-            description="Book a visit.",
-            arguments_schema_json='{"type":"object","properties":{"day":{"type":"string"}}}',
-        ),
-        EntryPoint(task="cancel_appointment", description="Cancel one."),
-    ],
 )
+TOOLS = [
+    Tool(
+        name="start_task",
+        description="Start a task.",
+        parameters_schema_json='{"type":"object","properties":{"task":{"enum":["book_appointment"]}}}',
+    )
+]
 
 
 def types_of(union: Any) -> Iterator[type[BaseModel]]:
@@ -124,7 +124,7 @@ class Server:
         self.sent: list[dict[str, Any]] = []
         self._count = 0
         self.protocol = Protocol(
-            config.session(PLAN, MULAW_8K, MODEL), MULAW_8K, self._take, self.log, timers=self.timers
+            config.session(PLAN, TOOLS, MULAW_8K, MODEL), MULAW_8K, self._take, self.log, timers=self.timers
         )
 
     def _take(self, text: str) -> None:
@@ -208,9 +208,9 @@ def test_a_new_session_is_configured_and_told_the_history() -> None:
     assert session["audio"]["input"]["format"] == session["audio"]["output"]["format"] == {"type": "audio/pcmu"}
     assert session["audio"]["input"]["transcription"]["language"] == "en"
     assert session["audio"]["output"]["voice"] == "marin"
-    start = session["tools"][0]["parameters"]["properties"]
-    assert start["task"]["enum"] == ["book_appointment", "cancel_appointment"]
-    assert [tool["name"] for tool in session["tools"]] == ["start_task", "answer_task", "cancel_task"]
+    (tool,) = session["tools"]
+    assert (tool["type"], tool["name"], tool["description"]) == ("function", "start_task", "Start a task.")
+    assert tool["parameters"]["properties"]["task"] == {"enum": ["book_appointment"]}
     assert first["item"]["content"] == [{"type": "input_text", "text": "Hello?"}]
     assert second["item"]["role"] == "assistant"
     assert second["item"]["content"][0]["type"] == "output_text"
@@ -218,11 +218,18 @@ def test_a_new_session_is_configured_and_told_the_history() -> None:
 
 @pytest.mark.parametrize(("named", "used"), [("cedar", "cedar"), ("heart", "marin"), ("", "marin")])
 def test_a_voice_of_another_backend_is_not_asked_for(named: str, used: str) -> None:
-    assert config.session(DialoguePlan(voice=named), MULAW_8K, MODEL)["audio"]["output"]["voice"] == used
+    assert config.session(DialoguePlan(voice=named), (), MULAW_8K, MODEL)["audio"]["output"]["voice"] == used
 
 
-def test_without_tasks_there_are_no_tools() -> None:
-    assert config.session(DialoguePlan(), MULAW_8K, MODEL)["tools"] == []
+def test_what_the_model_may_call_follows_the_state(server: Server) -> None:
+    server.protocol.offer(TOOLS)
+    assert server.take() == [], "it may already"
+    server.protocol.offer([])
+    (update,) = server.take()
+    assert update["session"] == {"type": "realtime", "tools": []}
+    server.protocol.lost()
+    server.protocol.connected([])
+    assert server.take()[0]["session"]["tools"] == []
 
 
 def test_a_delivery_is_one_response_and_is_heard_in_order(server: Server) -> None:
@@ -564,7 +571,7 @@ class Exchange:
 
     async def open(self) -> Any:
         backend = RealtimeBackend(self.dial, MODEL, VirtualTimers(), clock=lambda: self.now_ms, sleep=self.sleep)
-        return await backend.open(Opening("call-1", MULAW_8K, PLAN, lambda: self.history), self.log)
+        return await backend.open(Opening("call-1", MULAW_8K, PLAN, TOOLS, lambda: self.history), self.log)
 
 
 async def test_caller_audio_goes_out_after_the_configuration() -> None:

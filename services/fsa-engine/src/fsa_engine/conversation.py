@@ -25,17 +25,16 @@ from fsa_engine.catalog import AgentCatalog, ServedAgent
 from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.events import CallClosed, Event, HandedOver, KeyPressed, Opened, TimePassed, ToolProgressed
 from fsa_engine.domain.snapshot import Snapshot, SnapshotError
-from fsa_engine.domain.step import Step
+from fsa_engine.domain.step import Step, is_private
 from fsa_engine.domain.timing import wake_ms
 from fsa_engine.intents import IntentRunner, Returned
 from fsa_engine.jobs import Announced, Job
 from fsa_engine.lines import Lines
 from fsa_engine.metrics import CONFLICTS, EVENTS, EVENTS_DROPPED, EVENTS_REPEATED, KEYS_UNREADABLE, STEP_SECONDS
-from fsa_engine.open_intents import Means, OpenIntents, TakeOver, Visit
+from fsa_engine.open_intents import OpenIntents, TakeOver, Visit
 from fsa_engine.speaking import Manner, Speaker, manner
 from fsa_engine.standing import standing
 from fsa_engine.vault import Vault
-from opusagent.media.v1.inbox_pb2 import PlanReady
 from opusagent.session.v1.session_pb2 import Intent, LoadTaskResponse, SaveTaskResponse
 
 CONFLICT_LIMIT = 10
@@ -187,7 +186,7 @@ class Conversation:
             if not self._intents.is_next_try(intent):
                 return False
             event_id = f"{intent.intent_id}/try{standing(intent).number}/{self._ports.runner.process}"
-            snapshot = state.snapshot.to_bytes(state.vault.seal)
+            snapshot = state.snapshot.to_bytes()
             request = wire.take_over_request(self.session_id, intent, state.version, snapshot, event_id)
             try:
                 saved = await self._ports.store.save(request)
@@ -240,7 +239,7 @@ class Conversation:
         if line is None or not job.answer:
             return
         if job.plan_styles is not None:
-            self._speaker.plan(line, PlanReady(error=why))
+            self._speaker.no_plan(line, why)
         else:
             self._speaker.outputs(line, job.event.event_id, (), held.manner if held is not None else None)
 
@@ -270,9 +269,9 @@ class Conversation:
         line = self.lines.target(job.line)
         if line is not None:
             plan = opening.plan(state.agent, job.plan_styles or ())
-            gated = manner(state.agent.agent, state.snapshot).gated
+            how = manner(state.agent.agent, state.snapshot)
             self._follow(line)
-            self._speaker.plan(line, opening.ready(plan, job.event.event_id, to_say, gated=gated))
+            self._speaker.plan(line, plan, job.event.event_id, to_say, how)
         if stale:
             await self._ports.store.mark_delivered(self.session_id, stale)
 
@@ -284,16 +283,9 @@ class Conversation:
             made = self._ports.step(agent.agent, state.snapshot, job.event)
             call_id = self.lines.call_id or state.snapshot.call.call_id
             mark = self._ports.runner.mark
-            private = manner(agent.agent, made.snapshot).private
+            private = is_private(agent.agent, made.snapshot)
             request = wire.save_request(
-                self.session_id,
-                call_id,
-                job.event,
-                state.version,
-                made,
-                mark=mark,
-                private=private,
-                seal=state.vault.seal,
+                self.session_id, call_id, job.event, state.version, made, mark=mark, private=private
             )
             try:
                 saved = await self._ports.store.save(request)
@@ -325,7 +317,7 @@ class Conversation:
             return
         self._intents.abandon(_waited_for(before.snapshot) - _waited_for(after.snapshot))
         self._state = after
-        self._start(saved.intents, after)
+        self._start(saved.intents, after.agent)
 
     async def _loaded(self, event: Event | None) -> _State:
         if self._state is None:
@@ -336,14 +328,13 @@ class Conversation:
     async def _load(self, event: Event | None) -> LoadTaskResponse:
         """Read the session as it is saved, and settle what it left undone."""
         loaded = await self._ports.store.load(self.session_id)
-        vault = Vault(self.session_id, loaded.session_key)
-        snapshot = Snapshot.from_bytes(loaded.snapshot, vault.unseal)
+        snapshot = Snapshot.from_bytes(loaded.snapshot)
         agent = self._agent(snapshot, event)
-        self._state = _State(snapshot, loaded.version, agent, vault)
+        self._state = _State(snapshot, loaded.version, agent, Vault(self.session_id, loaded.session_key))
         self._speaker.loaded(loaded.version)
         self._alarm.set(self._wake_ms())
         self._intents.loaded(loaded.open_intents)
-        self._start(loaded.open_intents, self._state)
+        self._start(loaded.open_intents, agent)
         return loaded
 
     def _wake_ms(self) -> int:
@@ -362,12 +353,11 @@ class Conversation:
         begun = snapshot.call.call_id or snapshot.definition_hash
         return catalog.find(snapshot.definition_hash, snapshot.call.callee) if begun else None
 
-    def _start(self, intents: Iterable[Intent], state: _State) -> None:
-        if state.agent is None:
+    def _start(self, intents: Iterable[Intent], agent: ServedAgent | None) -> None:
+        if agent is None:
             return
-        means = Means(state.agent.server, self._serves, state.vault.unseal, self.lines.call_id)
         for intent in intents:
-            self._intents.start(intent, means)
+            self._intents.start(intent, agent.server, self._serves, self.lines.call_id)
 
     def _serves(self, agent: str) -> bool:
         return self._ports.catalog.named(agent) is not None

@@ -14,16 +14,13 @@ from typing import Any
 from chassis.facts import FactLog
 from chassis.ids import Clock
 from chassis.logging import get_logger
-from chassis.sealing import SealError
 from fsa_engine.adapters.mcp_tools import Failure, Outcome, ToolServer
 from fsa_engine.adapters.reasoner import Question, Reasoner, Thinking
 from fsa_engine.domain.events import HandedOver, ReasoningReturned, ToolProgressed, ToolReturned
-from fsa_engine.domain.snapshot import Unseal
 from fsa_engine.metrics import REASONING_SECONDS, REASONINGS, TOOL_CALLS, TOOL_SECONDS
 from fsa_engine.settling import Attempt, Elsewhere, Journal, Settled
 from fsa_engine.standing import Standing, limit_ms, marked, payload_of, standing
 from fsa_engine.tool_call import ToolCall
-from fsa_engine.vault import opened_payload
 from opusagent.session.v1.session_pb2 import Intent
 
 PROGRESS_FIRST_MS = 2500
@@ -46,7 +43,7 @@ class Work:
     """An open intent and what is needed to carry it out.
 
     `take_over` saves the intent as given and returns whether that succeeded (see `settling.TakeOver`). `serves`:
-    whether an agent of a name takes over conversations. `report` hears of progress. `unseal` opens what is sensitive.
+    whether an agent of a name takes over conversations. `report` hears of progress.
     """
 
     session_id: str
@@ -56,11 +53,6 @@ class Work:
     take_over: Callable[[Intent], Awaitable[bool]]
     serves: Callable[[str], bool]
     report: Callable[[ToolProgressed], None]
-    unseal: Unseal
-
-    def payload(self) -> Mapping[str, Any]:
-        """Return what the intent is about, with nothing sealed. Raises ValueError, SealError."""
-        return opened_payload(payload_of(self.intent), self.unseal)
 
 
 class IntentRunner:
@@ -114,7 +106,7 @@ class IntentRunner:
 
     async def _reason(self, work: Work) -> ReasoningReturned:
         try:
-            payload = work.payload()
+            payload = payload_of(work.intent)
             thinking = Thinking(problem="late")
             if self._begin(work):
                 started = time.perf_counter()
@@ -134,14 +126,10 @@ class IntentRunner:
 
     def _hand_over(self, work: Work) -> HandedOver:
         """Hand over to another agent, if it is served; harmless to do again."""
-        who = self._who(work.intent.intent_id)
-        try:
-            payload = work.payload()
-        except SealError as error:
-            return HandedOver(**who, ok=False, error=str(error))
+        payload = payload_of(work.intent)
         name = str(payload.get("agent", ""))
         return HandedOver(
-            **who,
+            **self._who(work.intent.intent_id),
             ok=work.serves(name),
             from_agent=str(payload.get("from_agent", "")),
             task=str(payload.get("task", "")),
@@ -197,7 +185,7 @@ class IntentRunner:
         return {"event_id": f"{intent_id}/result", "at_ms": self._clock(), "intent_id": intent_id}
 
     def _attempt(self, work: Work) -> Attempt:
-        call = ToolCall.of(work.intent.intent_id, work.payload())
+        call = ToolCall.of(work.intent)
         number = standing(work.intent).number
 
         async def take_over() -> bool:

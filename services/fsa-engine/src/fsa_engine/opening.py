@@ -7,8 +7,7 @@ from fsa_engine.catalog import ServedAgent
 from fsa_engine.domain.definition import Agent, Slot, Task
 from fsa_engine.wire import canonical
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIALOGUE, STYLE_DIRECTED, DialoguePlan, EntryPoint, Style
-from opusagent.fsa.v1.fsa_pb2 import Floor, Output, Outputs
-from opusagent.media.v1.inbox_pb2 import PlanReady
+from opusagent.fsa.v1.fsa_pb2 import Output
 from opusagent.session.v1.session_pb2 import SaveTaskResponse
 
 OUTCOMES = frozenset({"result", "failed"})
@@ -43,11 +42,6 @@ def outputs(call_id: str, undelivered: Sequence[Output], saved: SaveTaskResponse
     return [*fresh[:question], *outcomes, *fresh[question:]], stale
 
 
-def ready(plan: DialoguePlan, event_id: str, to_say: Sequence[Output], *, gated: bool) -> PlanReady:
-    """Return the answer to a plan request. `gated`: see fsa.v1.Floor."""
-    return PlanReady(plan=plan, opening=Outputs(event_id=event_id, outputs=to_say, floor=Floor(gated=gated)))
-
-
 def plan(served: ServedAgent, styles: Sequence[Style]) -> DialoguePlan:
     """Return the dialogue plan in a style that the relay can hold: the agent's own where possible."""
     agent = served.agent
@@ -64,16 +58,20 @@ def plan(served: ServedAgent, styles: Sequence[Style]) -> DialoguePlan:
     )
     if style == STYLE_DIALOGUE:
         made.instructions = instructions(agent)
-        made.entry_points.extend(_entry_point(name, task) for name, task in agent.tasks.items())
+        made.entry_points.extend(_entry_point(name, task) for name, task in _public(agent))
     return made
 
 
 def instructions(agent: Agent) -> str:
     """Return what a model that converses is told: who it is, what it can start, and what it must never do."""
-    tasks = "\n".join(f"- {name}: {task.description.strip()}" for name, task in agent.tasks.items())
+    tasks = "\n".join(f"- {name}: {task.description.strip()}" for name, task in _public(agent))
     who = agent.persona.strip() or f"You answer the telephone for {agent.name}."
     speak = f"Speak {agent.language}, unless the caller speaks another language that you know."
     return f"{who}\n{speak}\n\nTasks that you can start:\n{tasks}\n\n{RULES_OF_CONDUCT}"
+
+
+def _public(agent: Agent) -> list[tuple[str, Task]]:
+    return [(name, task) for name, task in agent.tasks.items() if not task.internal]
 
 
 def _entry_point(name: str, task: Task) -> EntryPoint:

@@ -5,23 +5,31 @@ from dataclasses import dataclass
 
 from fsa_engine.adapters.line_post import Line, LinePost
 from fsa_engine.domain.definition import Agent
+from fsa_engine.domain.offering import ToolDecl, tools_for
 from fsa_engine.domain.snapshot import Snapshot
 from fsa_engine.domain.step import is_private, speech_of
-from opusagent.fsa.v1.fsa_pb2 import Output
+from fsa_engine.wire import toolbox
+from opusagent.dialogue.v1.plan_pb2 import DialoguePlan
+from opusagent.fsa.v1.fsa_pb2 import Output, Outputs
 from opusagent.media.v1.inbox_pb2 import PlanReady
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How a call is held in a state. `private`: the engine alone hears the caller; `gated`: see fsa.v1.Floor."""
+    """How a call is held in a state. `private`: the engine alone hears the caller; `gated`: see fsa.v1.Floor.
+
+    `tools`: what a conversing model may call.
+    """
 
     private: bool = False
     gated: bool = False
+    tools: tuple[ToolDecl, ...] = ()
 
 
 def manner(agent: Agent, snapshot: Snapshot) -> Manner:
     """Return how a call is held in the state it is in."""
-    return Manner(is_private(agent, snapshot), speech_of(agent, snapshot) == "gated")
+    gated = speech_of(agent, snapshot) == "gated"
+    return Manner(is_private(agent, snapshot), gated, tuple(tools_for(agent, snapshot)))
 
 
 class Speaker:
@@ -53,8 +61,20 @@ class Speaker:
 
     def outputs(self, line: Line, event_id: str, outputs: Sequence[Output], how: Manner | None) -> None:
         """Hand over what a step has to say; `how`: None where that is not known."""
-        self._post.outputs(line, self.generation, event_id, outputs, how.gated if how else None)
+        self._post.outputs(line, self.generation, _outputs(event_id, outputs, how))
 
-    def plan(self, line: Line, ready: PlanReady) -> None:
-        """Answer a plan request."""
-        self._post.plan(line, self.generation, ready)
+    def plan(self, line: Line, plan: DialoguePlan, event_id: str, outputs: Sequence[Output], how: Manner) -> None:
+        """Answer a plan request: who the agent is, and what it says first."""
+        self._post.plan(line, self.generation, PlanReady(plan=plan, opening=_outputs(event_id, outputs, how)))
+
+    def no_plan(self, line: Line, why: str) -> None:
+        """Answer a plan request for which there is no agent."""
+        self._post.plan(line, self.generation, PlanReady(error=why))
+
+
+def _outputs(event_id: str, outputs: Sequence[Output], how: Manner | None) -> Outputs:
+    made = Outputs(event_id=event_id, outputs=outputs)
+    if how is not None:
+        made.floor.gated = how.gated
+        made.toolbox.CopyFrom(toolbox(how.tools))
+    return made

@@ -107,7 +107,7 @@ class TextCalls:
             return view(call.handle, loaded, snapshot)
         await self._desk.delivered(call, loaded)
         for task in reversed(snapshot.tasks):
-            await self._step(call, CancelTask(**self._who(call, new_id("m")), task_id=task.task_id))
+            await self._step(call, CancelTask(**self._who(call, new_id("m")), task_id=task.task_id, by_model=False))
         made = await self._desk.outcome(call, report)
         if made.final or _writing(loaded):
             return made

@@ -22,7 +22,6 @@ from llm_relay.domain.gate import Gate
 from llm_relay.domain.outputs import Outputs
 from llm_relay.links import Links
 from opusagent.call.v1.call_pb2 import ENCODING_ALAW, ENCODING_MULAW, ENCODING_PCM16, AudioFormat, CallInfo
-from opusagent.dialogue.v1.plan_pb2 import DialoguePlan
 from opusagent.fsa.v1 import fsa_pb2
 from opusagent.media.v1.inbox_pb2 import CallOpened, PlanReady, PlanRequest
 
@@ -88,7 +87,7 @@ class Call:
         """The engine's answer; a repeated one adds nothing."""
         self._links.engine.answered(f"{self.info.call_id}/opened")
         if self._opening is None:
-            self._opening = asyncio.create_task(self._open(ready.plan), name=f"opening:{self.info.call_id}")
+            self._opening = asyncio.create_task(self._open(ready), name=f"opening:{self.info.call_id}")
         if ready.error:
             _log.error("no agent can serve the call", why=ready.error)
             self.dialogue.outputs(self._refusal())
@@ -101,9 +100,9 @@ class Call:
         hang_up = fsa_pb2.Output(output_id=f"{event_id}#1", hang_up=fsa_pb2.HangUp())
         return fsa_pb2.Outputs(event_id=event_id, outputs=[apology, hang_up])
 
-    async def _open(self, plan: DialoguePlan) -> None:
+    async def _open(self, ready: PlanReady) -> None:
         try:
-            session = await self._session(plan)
+            session = await self._session(ready)
         except BackendError as error:
             _log.error("no model session can be had", why=str(error))
             self._agent.give_up("no model session")
@@ -112,10 +111,16 @@ class Call:
             _log.exception("opening the model session failed")
             self._agent.give_up("no model session")
             return
-        self.dialogue.opened(session, plan)
+        self.dialogue.opened(session, ready.plan)
 
-    async def _session(self, plan: DialoguePlan) -> ModelSession:
-        opening = Opening(self.info.call_id, self._model_format, plan, lambda: self._transcript.past)
+    async def _session(self, ready: PlanReady) -> ModelSession:
+        opening = Opening(
+            call_id=self.info.call_id,
+            format=self._model_format,
+            plan=ready.plan,
+            tools=ready.opening.toolbox.tools,
+            history=lambda: self._transcript.past,
+        )
         backoff = Backoff(sleep=self._around.sleep)
         for _ in range(OPEN_ATTEMPTS - 1):
             try:

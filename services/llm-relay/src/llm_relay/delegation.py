@@ -2,10 +2,12 @@
 
 The model is answered at once, so that the conversation never stops; what the task says comes later as outputs. With
 every call go the caller's own words of the turn that led to it: when they are still being transcribed, the event waits
-for them, but not for long.
+for them, but not for long. A call of what the engine does not offer now goes to the engine like any other, which
+refuses it and keeps it on record; it is not taken for an answer to what the caller said.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -15,9 +17,8 @@ from chassis.logging import get_logger
 from llm_relay.adapters.engine import EngineLink, utterance
 from llm_relay.adapters.timers import Cancel, Timers
 from llm_relay.backends.port import ModelSession, Said, ToolCall
-from llm_relay.domain.outputs import kind
 from llm_relay.domain.turns import Caller, Floor
-from opusagent.fsa.v1.fsa_pb2 import AnswerTask, CancelTask, Output, StartTask, Utterance
+from opusagent.fsa.v1.fsa_pb2 import AnswerTask, CancelTask, StartTask, Tool, Utterance
 
 TOOL_CALLS = Counter("opusagent_relay_tool_calls_total", "Function calls of the model", ["name", "outcome"])
 
@@ -26,9 +27,8 @@ WORDS_MS = 1500
 
 ACCEPTED = "Accepted. Go on with the conversation: what the task needs or finds is given to you. Announce no result."
 NOT_UNDERSTOOD = "Not accepted: the arguments are not a JSON object with the fields that the function declares."
-NO_TASK = "Not accepted: no task is open. Use start_task."
 NO_WORDS = "Not accepted: what the caller said was not understood. Ask the caller to say it again."
-UNKNOWN_FUNCTION = "Not accepted: there is no such function."
+NOT_OFFERED = "Not accepted: it cannot be called now. Call only the functions that you have."
 
 _log = get_logger(__name__)
 _Arguments = Mapping[str, Any]
@@ -44,35 +44,27 @@ class Delegation:
     def __init__(
         self, call_id: str, engine: EngineLink, floor: Floor, timers: Timers, on_event: Callable[[str], None]
     ) -> None:
-        """`on_event`: told the id of each event that a function call became."""
+        """`on_event`: told the id of each event that may answer the caller's turn."""
         self._call_id = call_id
         self._engine = engine
         self._floor = floor
         self._timers = timers
         self._on_event = on_event
         self.session: ModelSession | None = None
-        # The caller's latest turn; None when it had no words.
+        # What the model may call now.
+        self.tools: Sequence[Tool] = ()
+        # The caller's latest turn; None when it had no words, or has none yet.
         self._said: Said | None = None
         self._waiting: list[tuple[ToolCall, Cancel]] = []
-        # Open tasks, and the one whose question was put last; empty for a question of the conversation.
-        self._tasks: set[str] = set()
-        self._asked: str | None = None
 
     @property
     def idle(self) -> bool:
         """Whether no function call waits for words."""
         return not self._waiting
 
-    def learn(self, outputs: Iterable[Output]) -> None:
-        """Remember which tasks are open, and whose question was put last."""
-        for output in outputs:
-            if kind(output) == "ask":
-                self._asked = output.task_id
-            if kind(output) in ("result", "failed"):
-                self._tasks.discard(output.task_id)
-                self._asked = None
-            elif output.task_id:
-                self._tasks.add(output.task_id)
+    def turn_began(self) -> None:
+        """The caller speaks: what he said before is no answer to anything that comes now."""
+        self._said = None
 
     def called(self, call: ToolCall) -> None:
         """The model calls a function."""
@@ -102,20 +94,27 @@ class Delegation:
     def _pass_on(self, call: ToolCall) -> None:
         outcome, answer = "accepted", ACCEPTED
         try:
+            event = self._event(call)
             event_id = f"{self._call_id}/f{call.function_call_id}"
-            self._engine.post(event_id, **self._event(call))
-            self._on_event(event_id)
+            self._engine.post(event_id, **event.body)
+            if event.offered:
+                self._on_event(event_id)
+            else:
+                outcome, answer = "refused", NOT_OFFERED
         except Refused as refusal:
             outcome, answer = "refused", str(refusal)
-            _log.warning("a function call of the model cannot be passed on", why=answer)
+        if outcome == "refused":
+            _log.warning("a function call of the model is refused", why=answer)
         TOOL_CALLS.labels(call.name if call.name in _FUNCTIONS else "unknown", outcome).inc()
         if self.session is not None:
             self.session.answer_tool(call.function_call_id, answer)
 
-    def _event(self, call: ToolCall) -> dict[str, Any]:
+    def _event(self, call: ToolCall) -> "_Event":
         make = _FUNCTIONS.get(call.name)
         if make is None:
-            raise Refused(UNKNOWN_FUNCTION)
+            # On record as the task that the model wanted: the engine knows none of that name.
+            start = StartTask(task=call.name, caller_words=self._words, function_call_id=call.function_call_id)
+            return _Event({"start": start}, offered=False)
         try:
             arguments = orjson.loads(call.arguments_json or b"{}")
         except orjson.JSONDecodeError:
@@ -124,7 +123,7 @@ class Delegation:
             raise Refused(NOT_UNDERSTOOD)
         return make(self, call.function_call_id, arguments)
 
-    def _start(self, function_call_id: str, arguments: _Arguments) -> dict[str, Any]:
+    def _start(self, function_call_id: str, arguments: _Arguments) -> "_Event":
         task, values = arguments.get("task"), arguments.get("arguments", {})
         if not isinstance(task, str) or not isinstance(values, dict):
             raise Refused(NOT_UNDERSTOOD)
@@ -134,18 +133,16 @@ class Delegation:
             caller_words=self._words,
             function_call_id=function_call_id,
         )
-        return {"start": start}
+        return _Event({"start": start}, task in self._offered("start_task", "task"))
 
-    def _answer(self, function_call_id: str, arguments: _Arguments) -> dict[str, Any]:
-        answer = arguments.get("answer")
-        if answer is None:
-            raise Refused(NOT_UNDERSTOOD)
-        task_id = self._task(arguments)
-        if not task_id:
-            return {"utterance": self._own_words()}
+    def _answer(self, function_call_id: str, arguments: _Arguments) -> "_Event":
+        task_id, offered = self._meant("answer_task", arguments)
+        if offered and not task_id:
+            return _Event({"utterance": self._own_words()}, offered)
+        answer = arguments.get("answer", "")
         text = answer if isinstance(answer, str) else orjson.dumps(answer).decode()
         event = AnswerTask(task_id=task_id, answer=text, caller_words=self._words, function_call_id=function_call_id)
-        return {"answer": event}
+        return _Event({"answer": event}, offered)
 
     def _own_words(self) -> Utterance:
         """A question of the conversation is answered by nothing but what the caller said."""
@@ -157,23 +154,37 @@ class Delegation:
     def _words(self) -> str:
         return self._said.text if self._said is not None else ""
 
-    def _cancel(self, function_call_id: str, arguments: _Arguments) -> dict[str, Any]:
-        task_id = self._task(arguments)
-        if not task_id:
-            raise Refused(NO_TASK)
-        return {"cancel": CancelTask(task_id=task_id, caller_words=self._words, function_call_id=function_call_id)}
+    def _cancel(self, function_call_id: str, arguments: _Arguments) -> "_Event":
+        task_id, offered = self._meant("cancel_task", arguments)
+        event = CancelTask(task_id=task_id, caller_words=self._words, function_call_id=function_call_id)
+        return _Event({"cancel": event}, offered)
 
-    def _task(self, arguments: _Arguments) -> str:
-        """The task that is meant: the one named, or the one whose question is open; empty for the conversation's."""
-        named = arguments.get("task_id")
-        if isinstance(named, str) and named in self._tasks:
-            return named
-        if self._asked is None:
-            raise Refused(NO_TASK)
-        return self._asked
+    def _meant(self, function: str, arguments: _Arguments) -> tuple[str, bool]:
+        """The task that is meant, and whether it is on offer: the one named, or else the only one there is."""
+        named = str(arguments.get("task_id") or "")
+        offered = self._offered(function, "task_id")
+        if named in offered or not offered:
+            return named, bool(offered)
+        return (offered[0], True) if len(offered) == 1 else (named, False)
+
+    def _offered(self, function: str, argument: str) -> list[str]:
+        """The values that an argument of a function may have now; none where the function is not on offer."""
+        tool = next((tool for tool in self.tools if tool.name == function), None)
+        if tool is None:
+            return []
+        properties = orjson.loads(tool.parameters_schema_json).get("properties", {})
+        return list(properties.get(argument, {}).get("enum", ()))
 
 
-_FUNCTIONS = {
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """What a function call becomes; `body` names one body of FsaItem."""
+
+    body: Mapping[str, Any]
+    offered: bool
+
+
+_FUNCTIONS: Mapping[str, Callable[[Delegation, str, _Arguments], _Event]] = {
     "start_task": Delegation._start,
     "answer_task": Delegation._answer,
     "cancel_task": Delegation._cancel,

@@ -4,6 +4,8 @@ Every entry point ends in `_settle`: deliver what can be delivered now, then wat
 bring (a silence that lasted too long, a report of playout that never came).
 """
 
+from collections.abc import Sequence
+
 from typing_extensions import override
 
 from audio.transcode import Transcoder
@@ -23,7 +25,7 @@ from llm_relay.metrics import BARGE_INS, NO_INPUTS, TURNS, UNCLEAR
 from opusagent.call.v1.call_pb2 import TRANSFER_OUTCOME_ANSWERED, CallInfo, Route, TransferResult
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIRECTED, DialoguePlan
 from opusagent.events.v1.events_pb2 import SPEAKER_CALLER, TurnTaken
-from opusagent.fsa.v1.fsa_pb2 import NoInput, Output, Outputs, Verbatim
+from opusagent.fsa.v1.fsa_pb2 import NoInput, Output, Outputs, Tool, Verbatim
 from opusagent.media.v1.inbox_pb2 import (
     SPEECH_PHASE_COMMITTED,
     SPEECH_PHASE_STARTED,
@@ -75,6 +77,7 @@ class Dialogue(Listener):
     def opened(self, session: ModelSession, plan: DialoguePlan) -> None:
         """The model session is there."""
         self._session = self._agent.session = self._delegation.session = session
+        session.offer(self._delegation.tools)
         self._directed = plan.style == STYLE_DIRECTED
         early, self._early = self._early, []
         for audio, media_ms in early:
@@ -161,7 +164,8 @@ class Dialogue(Listener):
         made = list(outputs.outputs)
         if outputs.event_id == self._refusal and not made:
             made = [_unreached(outputs.event_id)]
-        self._delegation.learn(made)
+        if outputs.HasField("toolbox"):
+            self._offer(outputs.toolbox.tools)
         self._agent.add(made, answers_caller=answers)
         self._follow_floor(outputs, answers, says=any(spoken(output) for output in made))
         if answers:
@@ -170,6 +174,11 @@ class Dialogue(Listener):
             if not made:
                 self._agent.wait_on()
         self._settle()
+
+    def _offer(self, tools: Sequence[Tool]) -> None:
+        self._delegation.tools = tuple(tools)
+        if self._session is not None:
+            self._session.offer(tools)
 
     def _follow_floor(self, outputs: Outputs, answers: bool, *, says: bool) -> None:
         """The state may become gated by any step; what waits for an answer is let go by that answer alone."""
@@ -192,6 +201,7 @@ class Dialogue(Listener):
         self._agent.turn_began()
         if not self._directed:
             self._awaiting.turn_began()
+            self._delegation.turn_began()
         self._gateway.speech(SPEECH_PHASE_STARTED)
         self._settle()
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from typing_extensions import override
 
 from chassis.bus import FSA_INBOX, GATEWAY_INBOX, Bus, Headers, InboxHandler, LogHandler, Record, Subscription
@@ -12,7 +13,7 @@ from llm_relay.adapters.timers import Cancel, Timers
 from llm_relay.backends.port import Backend, BackendError, Capabilities, Listener, ModelSession, Opening, Part
 from opusagent.call.v1.call_pb2 import CHANNEL_TWILIO, ENCODING_MULAW, AudioFormat, CallInfo, Route
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIALOGUE, STYLE_DIRECTED
-from opusagent.fsa.v1.fsa_pb2 import Expectation
+from opusagent.fsa.v1.fsa_pb2 import Expectation, Tool, Toolbox
 from opusagent.media.v1.inbox_pb2 import (
     SENDER_ENGINE,
     SENDER_GATEWAY,
@@ -185,6 +186,7 @@ class FakeSession(ModelSession):
     deliveries: list[tuple[str, list[Part]]] = field(default_factory=list)
     silenced: int = 0
     truncated: list[tuple[str, int]] = field(default_factory=list)
+    tools: list[str] = field(default_factory=list)
     answers: list[tuple[str, str]] = field(default_factory=list)
     closed: bool = False
 
@@ -200,6 +202,10 @@ class FakeSession(ModelSession):
     @override
     def expect(self, expectation: Expectation) -> None:
         self.expectations.append(expectation)
+
+    @override
+    def offer(self, tools: Sequence[Tool]) -> None:
+        self.tools = [tool.name for tool in tools]
 
     @override
     def deliver(self, delivery_id: str, parts: Sequence[Part]) -> None:
@@ -294,6 +300,19 @@ def call_opened(call_id: str = "call-1", *, reattached: bool = False, **route: i
         route=Route(**(slots | route)),
         reattached=reattached,
     )
+
+
+def toolbox(start: Sequence[str] = (), answer: Sequence[str] = (), cancel: Sequence[str] = ()) -> Toolbox:
+    """What a model may call: tasks to start, tasks to answer, tasks to cancel."""
+    offers = (("start_task", "task", start), ("answer_task", "task_id", answer), ("cancel_task", "task_id", cancel))
+    tools = (
+        Tool(
+            name=name, parameters_schema_json=orjson.dumps({"properties": {argument: {"enum": list(values)}}}).decode()
+        )
+        for name, argument, values in offers
+        if values
+    )
+    return Toolbox(tools=tools)
 
 
 class Wire:

@@ -170,12 +170,30 @@ class Privacy(_message.Message):
     on: bool
     def __init__(self, on: _Optional[bool] = ...) -> None: ...
 
+class Tool(_message.Message):
+    __slots__ = ("name", "description", "parameters_schema_json")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_SCHEMA_JSON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    parameters_schema_json: str
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters_schema_json: _Optional[str] = ...) -> None: ...
+
+class Toolbox(_message.Message):
+    __slots__ = ("tools",)
+    TOOLS_FIELD_NUMBER: _ClassVar[int]
+    tools: _containers.RepeatedCompositeFieldContainer[Tool]
+    def __init__(self, tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ...) -> None: ...
+
 class Outputs(_message.Message):
-    __slots__ = ("event_id", "outputs", "floor")
+    __slots__ = ("event_id", "outputs", "floor", "toolbox")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     FLOOR_FIELD_NUMBER: _ClassVar[int]
+    TOOLBOX_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     outputs: _containers.RepeatedCompositeFieldContainer[Output]
     floor: Floor
-    def __init__(self, event_id: _Optional[str] = ..., outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ..., floor: _Optional[_Union[Floor, _Mapping]] = ...) -> None: ...
+    toolbox: Toolbox
+    def __init__(self, event_id: _Optional[str] = ..., outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ..., floor: _Optional[_Union[Floor, _Mapping]] = ..., toolbox: _Optional[_Union[Toolbox, _Mapping]] = ...) -> None: ...

@@ -1,6 +1,5 @@
 """What the engine says to relay and gateway of a call."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ from chassis import tracing
 from chassis.bus import GATEWAY_INBOX, RELAY_INBOX, Bus
 from chassis.heads import Stamper
 from opusagent.call.v1.call_pb2 import Route
-from opusagent.fsa.v1.fsa_pb2 import Accepted, Floor, Output, Outputs, Privacy
+from opusagent.fsa.v1.fsa_pb2 import Accepted, Outputs, Privacy
 from opusagent.media.v1.inbox_pb2 import (
     SENDER_ENGINE,
     SENDER_GATEWAY,
@@ -48,12 +47,9 @@ class LinePost:
         """Say that an event will be answered for."""
         self._to_relay(line, generation, accepted=Accepted(event_id=event_id))
 
-    def outputs(
-        self, line: Line, generation: int, event_id: str, outputs: Sequence[Output], gated: bool | None
-    ) -> None:
-        """Hand over what a step has to say. `gated`: see fsa.v1.Floor; None = as before."""
-        floor = None if gated is None else Floor(gated=gated)
-        self._to_relay(line, generation, outputs=Outputs(event_id=event_id, outputs=outputs, floor=floor))
+    def outputs(self, line: Line, generation: int, outputs: Outputs) -> None:
+        """Hand over what a step has to say."""
+        self._to_relay(line, generation, outputs=outputs)
 
     def plan(self, line: Line, generation: int, plan: PlanReady) -> None:
         """Answer a plan request."""

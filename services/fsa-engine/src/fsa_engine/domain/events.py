@@ -84,11 +84,12 @@ class AnswerTask(_Happened):
 
 @dataclass(frozen=True, kw_only=True)
 class CancelTask(_Happened):
-    """The model asks to give a task up."""
+    """The model asks to give a task up; or, not `by_model`, a program that runs the task does."""
 
     task_id: str
     caller_words: str = ""
     turn_started_ms: int = 0
+    by_model: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ from fsa_engine.domain.events import (
 )
 from fsa_engine.domain.floor import give
 from fsa_engine.domain.handing import handed_off, handed_over, transfer_returned
+from fsa_engine.domain.offering import is_offered
 from fsa_engine.domain.outputs import Progress
 from fsa_engine.domain.remembering import recall
 from fsa_engine.domain.resuming import open_call
@@ -150,14 +151,21 @@ def _no_input(turn: Turn, event: NoInput) -> None:
         silence(turn)
 
 
+def _offered(turn: Turn, event: StartTask | AnswerTask | CancelTask) -> None:
+    if not is_offered(turn.agent, turn.snapshot, event):
+        raise Illegal("the model may not call that in this state")
+
+
 def _start(turn: Turn, event: StartTask) -> None:
     _on_call(turn)
+    _offered(turn, event)
     _remember(turn, event.caller_words)
     proposing.start_task(turn, event)
 
 
 def _answer(turn: Turn, event: AnswerTask) -> None:
     _on_call(turn)
+    _offered(turn, event)
     if not _too_late(turn):
         _remember(turn, event.caller_words)
         proposing.answer(turn, event)
@@ -165,6 +173,8 @@ def _answer(turn: Turn, event: AnswerTask) -> None:
 
 def _cancel(turn: Turn, event: CancelTask) -> None:
     _on_call(turn)
+    if event.by_model:
+        _offered(turn, event)
     proposing.cancel(turn, event)
 
 

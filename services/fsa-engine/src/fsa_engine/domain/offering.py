@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsa_engine.domain.definition import Act, Agent, Collect, Confirm, Slot, Task
+from fsa_engine.domain.events import AnswerTask, CancelTask, StartTask
 from fsa_engine.domain.reasoning import value_schema
 from fsa_engine.domain.secrecy import is_private
 from fsa_engine.domain.snapshot import Snapshot, TaskInstance
@@ -26,9 +27,7 @@ def tools_for(agent: Agent, snapshot: Snapshot) -> list[ToolDecl]:
     found = []
     if snapshot.phase in {"greeting", "open", "offering_more", "resuming"} and not snapshot.aside:
         found += _start(agent, snapshot)
-    task = snapshot.focused
-    if task is not None and snapshot.phase == "open" and task.task in agent.tasks:
-        found += _answer(agent, task, snapshot)
+    found += _answer(agent, snapshot)
     open_roots = [root for root in snapshot.roots if not _writing(agent, snapshot, root)]
     if open_roots and snapshot.phase == "open":
         ids = [root.task_id for root in open_roots]
@@ -60,16 +59,38 @@ def may_be_proposed(slot: Slot) -> bool:
     return slot.from_ == "caller" and not slot.sensitive and not slot.by_keys
 
 
-def _answer(agent: Agent, task: TaskInstance, snapshot: Snapshot) -> list[ToolDecl]:
-    definition = agent.tasks[task.task]
-    state = definition.states.get(task.state)
-    if not isinstance(state, Collect | Confirm) or not task.asked:
+def _answer(agent: Agent, snapshot: Snapshot) -> list[ToolDecl]:
+    """Offer to pass on the answer to the question that is open, if there is one."""
+    pending, task = snapshot.pending, snapshot.focused
+    if pending is not None:
+        return [_passing_on("the open question", pending.task_id if pending.kind == "cancel" else "", {})]
+    if snapshot.phase in {"resuming", "offering_more"} or task is None:
+        return [_passing_on("the open question of the conversation, or what else the caller says", "", {})]
+    definition = agent.tasks.get(task.task)
+    state = definition.states.get(task.state) if definition else None
+    if definition is None or not isinstance(state, Collect | Confirm) or not task.asked:
         return []
-    slots = _proposable(definition, state)
     asked = "a confirmation" if isinstance(state, Confirm) or task.verifying else state.slot
-    about = f"Pass on the caller's answer to the question about {asked}; the caller's own words count, not yours."
-    properties = {"task_id": {"enum": [task.task_id]}, "answer": _of(slots, [])}
-    return [ToolDecl("answer_task", about, _of(properties, ["task_id"]))]
+    return [_passing_on(f"the question about {asked}", task.task_id, _proposable(definition, state))]
+
+
+def _passing_on(what: str, task_id: str, slots: Mapping[str, Any]) -> ToolDecl:
+    about = f"Pass on the caller's answer to {what}; the caller's own words count, not yours."
+    properties = {"task_id": {"enum": [task_id]}, "answer": _of(slots, [])}
+    return ToolDecl("answer_task", about, _of(properties, ["task_id"]))
+
+
+def is_offered(agent: Agent, snapshot: Snapshot, event: StartTask | AnswerTask | CancelTask) -> bool:
+    """Tell whether a model may make this call in this state of the conversation."""
+    name, argument, value = _call(event)
+    tool = next((tool for tool in tools_for(agent, snapshot) if tool.name == name), None)
+    return tool is not None and value in tool.parameters["properties"][argument]["enum"]
+
+
+def _call(event: StartTask | AnswerTask | CancelTask) -> tuple[str, str, str]:
+    if isinstance(event, StartTask):
+        return "start_task", "task", event.task
+    return "answer_task" if isinstance(event, AnswerTask) else "cancel_task", "task_id", event.task_id
 
 
 def _proposable(definition: Task, state: Collect | Confirm) -> dict[str, Any]:

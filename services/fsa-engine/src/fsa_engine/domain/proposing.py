@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsa_engine.domain.cancelling import answer_cancel, ask_to_cancel
+from fsa_engine.domain.conversing import hear
 from fsa_engine.domain.definition import Collect, Confirm
-from fsa_engine.domain.events import AnswerTask, CancelTask, StartTask
+from fsa_engine.domain.events import AnswerTask, CancelTask, StartTask, Utterance
 from fsa_engine.domain.filling import heard, may_change, put_values, settle
 from fsa_engine.domain.floor import give, is_writing, put_question
-from fsa_engine.domain.listening import not_understood, understand
+from fsa_engine.domain.listening import not_understood
 from fsa_engine.domain.outputs import Ask, Progress, Steer
 from fsa_engine.domain.snapshot import TaskInstance
 from fsa_engine.domain.starting import start
@@ -109,7 +110,8 @@ def _answered(turn: Turn, task: TaskInstance, event: AnswerTask, words: str) -> 
         values = {state.slot: event.answer} if event.answer else {}
     if values and _propose(turn, task, values, words):
         return True
-    if tokens_of(words) and understand(turn, task, (words,)):
+    if tokens_of(words):
+        hear(turn, Utterance(event_id=event.event_id, at_ms=event.at_ms, text=words))
         return True
     if isinstance(state, Confirm) or task.verifying:
         turn.reject("a confirmation takes the caller's own words")

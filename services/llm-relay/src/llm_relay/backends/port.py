@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 from audio.formats import Format
 from opusagent.dialogue.v1.plan_pb2 import DialoguePlan, Style
-from opusagent.fsa.v1.fsa_pb2 import Expectation
+from opusagent.fsa.v1.fsa_pb2 import Expectation, Tool
 
 
 class BackendError(Exception):
@@ -96,6 +96,8 @@ class Opening:
     # Of the audio in both directions; one of the backend's own if it names any.
     format: Format
     plan: DialoguePlan
+    # What the model may call at first.
+    tools: Sequence[Tool]
     # The conversation so far, whenever the session has to be rebuilt.
     history: Callable[[], Sequence[PastTurn]]
 
@@ -163,6 +165,10 @@ class ModelSession(ABC):
     @abstractmethod
     def expect(self, expectation: Expectation) -> None:
         """What the caller was asked; helps recognition."""
+
+    @abstractmethod
+    def offer(self, tools: Sequence[Tool]) -> None:
+        """What the model may call from now on. A session that calls no tools has no use for it."""
 
     @abstractmethod
     def deliver(self, delivery_id: str, parts: Sequence[Part]) -> None:

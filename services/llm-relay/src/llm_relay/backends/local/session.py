@@ -14,7 +14,7 @@ from llm_relay.backends.local.listening import Listening
 from llm_relay.backends.local.voice import Voice
 from llm_relay.backends.port import Listener, ModelSession, Part
 from llm_relay.domain.sentences import sentences
-from opusagent.fsa.v1.fsa_pb2 import Expectation
+from opusagent.fsa.v1.fsa_pb2 import Expectation, Tool
 from speech.tts import SynthesisError
 
 TTS_ERRORS = Counter("opusagent_relay_tts_errors_total", "Sentences that the synthesiser failed on")
@@ -49,6 +49,10 @@ class LocalSession(ModelSession):
             self._listening.hints, kind=expectation.kind, phrases=tuple(expectation.phrases)
         )
         self._listening.expect(expectation.kind)
+
+    @override
+    def offer(self, tools: Sequence[Tool]) -> None:
+        """It calls none."""
 
     @override
     def deliver(self, delivery_id: str, parts: Sequence[Part]) -> None:

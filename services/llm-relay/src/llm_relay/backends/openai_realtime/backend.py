@@ -57,7 +57,7 @@ class RealtimeBackend(Backend):
 
     @override
     async def open(self, opening: Opening, listener: Listener) -> ModelSession:
-        configured = config.session(opening.plan, opening.format, self._model)
+        configured = config.session(opening.plan, opening.tools, opening.format, self._model)
         connection = await self._dial()
         outbox = Outbox()
         protocol = Protocol(configured, opening.format, outbox.send, listener, timers=self._timers)

@@ -9,7 +9,8 @@ import orjson
 from audio.formats import Format
 from llm_relay.backends.port import Manner, Part
 from llm_relay.settings import RelaySettings
-from opusagent.dialogue.v1.plan_pb2 import DialoguePlan, EntryPoint
+from opusagent.dialogue.v1.plan_pb2 import DialoguePlan
+from opusagent.fsa.v1.fsa_pb2 import Tool
 
 Json = dict[str, Any]
 
@@ -17,7 +18,6 @@ _FORMATS = {"pcm16": "audio/pcm", "mulaw": "audio/pcmu", "alaw": "audio/pcma"}
 
 VOICES = frozenset({"alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse"})
 """Names that `session.audio.output.voice` takes; a plan may name a voice of another backend."""
-ANY_OBJECT: Json = {"type": "object", "additionalProperties": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class ModelSettings:
         return cls(settings.openai_transcription_model, settings.openai_voice, settings.openai_turn_detection.value)
 
 
-def session(plan: DialoguePlan, format: Format, model: ModelSettings) -> Json:
+def session(plan: DialoguePlan, tools: Sequence[Tool], format: Format, model: ModelSettings) -> Json:
     """The `session` of session.update."""
     return {
         "type": "realtime",
         "output_modalities": ["audio"],
         "instructions": plan.instructions,
-        "tools": tools(plan.entry_points),
+        "tools": functions(tools),
         "tool_choice": "auto",
         "audio": {
             "input": {
@@ -67,50 +67,17 @@ def _transcription(plan: DialoguePlan, model: str) -> Json:
     return transcription
 
 
-def tools(entry_points: Sequence[EntryPoint]) -> list[Json]:
-    """The functions by which the model reaches the tasks; none when there are no tasks."""
-    if not entry_points:
-        return []
-    return [_start_task(entry_points), _ANSWER_TASK, _CANCEL_TASK]
-
-
-def _start_task(entry_points: Sequence[EntryPoint]) -> Json:
-    schemas = [_schema(point) for point in entry_points]
-    arguments = schemas[0] if len(schemas) == 1 else {"type": "object", "anyOf": schemas}
-    listed = "\n".join(f"{point.task}: {point.description}" for point in entry_points)
-    return _function(
-        "start_task",
-        f"Start a task for the caller. The tasks:\n{listed}",
+def functions(tools: Sequence[Tool]) -> list[Json]:
+    """The functions that the model may call."""
+    return [
         {
-            "task": {"type": "string", "enum": [point.task for point in entry_points]},
-            "arguments": {**arguments, "description": "What the caller has said of it already; leave out the rest."},
-        },
-        "task",
-    )
-
-
-def _schema(point: EntryPoint) -> Json:
-    schema = orjson.loads(point.arguments_schema_json) if point.arguments_schema_json else ANY_OBJECT
-    return {**schema, "title": point.task}
-
-
-def _function(name: str, description: str, properties: Json, *required: str) -> Json:
-    parameters = {"type": "object", "properties": properties, "required": list(required)}
-    return {"type": "function", "name": name, "description": description, "parameters": parameters}
-
-
-_TASK_ID: Json = {
-    "type": "string",
-    "description": "As named with the open question; empty when the question belonged to no task.",
-}
-_ANSWER_TASK = _function(
-    "answer_task",
-    "Pass on the caller's answer to the open question. Call it whenever the caller answers one.",
-    {"task_id": _TASK_ID, "answer": {"type": "string", "description": "The answer, as the caller gave it."}},
-    "task_id",
-    "answer",
-)
-_CANCEL_TASK = _function("cancel_task", "Give a task up because the caller wants so.", {"task_id": _TASK_ID}, "task_id")
+            "type": "function",
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": orjson.loads(tool.parameters_schema_json),
+        }
+        for tool in tools
+    ]
 
 
 def notes(parts: Sequence[Part]) -> list[str]:

@@ -20,6 +20,7 @@ from llm_relay.backends.openai_realtime.responses import REQUEST_ID, Responses, 
 from llm_relay.backends.openai_realtime.speech import Speech
 from llm_relay.backends.openai_realtime.turns import CallerTurns
 from llm_relay.backends.port import Listener, Part, PastTurn, ToolCall
+from opusagent.fsa.v1.fsa_pb2 import Tool
 
 UNKNOWN = Counter("opusagent_relay_realtime_ignored_events_total", "Events of a type that is not acted upon")
 MALFORMED = Counter("opusagent_relay_realtime_malformed_events_total", "Events that are not as documented")
@@ -104,6 +105,13 @@ class Protocol:
             return
         response = {"instructions": directive, "tool_choice": "none", "metadata": {"delivery": delivery_id}}
         self.responses.ask(delivery_id, response)
+
+    def offer(self, tools: Sequence[Tool]) -> None:
+        """From now on the model may call these; a session that comes later is told them with all else."""
+        functions = config.functions(tools)
+        if functions != self._session["tools"]:
+            self._session["tools"] = functions
+            self._send(wire.session_update({"type": "realtime", "tools": functions}))
 
     def truncate(self, item_id: str, heard_ms: int) -> None:
         """The caller heard this much of an item."""

@@ -18,7 +18,7 @@ from llm_relay.backends.openai_realtime.connection import Connection, Dial
 from llm_relay.backends.openai_realtime.outbox import Outbox
 from llm_relay.backends.openai_realtime.protocol import Protocol
 from llm_relay.backends.port import BackendError, Listener, ModelSession, Opening, Part
-from opusagent.fsa.v1.fsa_pb2 import Expectation
+from opusagent.fsa.v1.fsa_pb2 import Expectation, Tool
 
 REOPENED = Counter("opusagent_relay_realtime_reopened_total", "Sockets opened again", ["why"])
 
@@ -67,6 +67,10 @@ class RealtimeSession(ModelSession):
     @override
     def expect(self, expectation: Expectation) -> None:
         """The API takes no expectation beside the conversation itself."""
+
+    @override
+    def offer(self, tools: Sequence[Tool]) -> None:
+        self._protocol.offer(tools)
 
     @override
     def deliver(self, delivery_id: str, parts: Sequence[Part]) -> None:
