@@ -70,7 +70,7 @@ def business(made: core.Business, *, private: bool) -> session.Business:
 
 def audit(records: Iterable[Mapping[str, Any]], summary: str) -> list[session.AuditRecord]:
     """Return audit records in canonical JSON; the summary stands on the first."""
-    made = [session.AuditRecord(record_json=canonical(record)) for record in records]
+    made = [session.AuditRecord(record_json=_sorted(record)) for record in records]
     if made:
         made[0].summary = summary
     return made
@@ -78,7 +78,11 @@ def audit(records: Iterable[Mapping[str, Any]], summary: str) -> list[session.Au
 
 def canonical(value: Any) -> str:
     """Return JSON with sorted keys and no whitespace, the form in which hashes and keys are computed."""
-    return orjson.dumps(plain(value), option=orjson.OPT_SORT_KEYS).decode()
+    return _sorted(plain(value))
+
+
+def _sorted(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def plain(value: Any) -> Any:

@@ -1,7 +1,6 @@
 """The workbench of one step: the snapshot as it changes, and what is said, asked and logged on the way."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
@@ -10,7 +9,7 @@ from fsa_engine.domain.events import Event
 from fsa_engine.domain.outputs import Ask, Body, Expectation, Failed, Intent, Output, Progress, Result, Verbatim
 from fsa_engine.domain.rules import Rule, Verdict
 from fsa_engine.domain.saying import said
-from fsa_engine.domain.snapshot import Snapshot, TaskInstance
+from fsa_engine.domain.snapshot import Snapshot, TaskInstance, changed_in
 from fsa_engine.domain.template import fill
 from fsa_engine.domain.understanding.intents import Match
 from fsa_engine.domain.understanding.spoken import joined
@@ -60,7 +59,7 @@ class Turn:
 
     def change(self, **fields: Any) -> None:
         """Change fields of the snapshot."""
-        self.snapshot = replace(self.snapshot, **fields)
+        self.snapshot = changed_in(self.snapshot, **fields)
 
     def task(self, task_id: str) -> TaskInstance | None:
         """Return an open task as it is now."""
@@ -68,13 +67,13 @@ class Turn:
 
     def put(self, task: TaskInstance, **fields: Any) -> TaskInstance:
         """Save a task with changed fields."""
-        changed = replace(task, **fields)
+        changed = changed_in(task, **fields)
         self.snapshot = self.snapshot.with_task(changed)
         return changed
 
     def set_aside(self, task: TaskInstance, **fields: Any) -> None:
         """Change a task that is set aside."""
-        aside = tuple(replace(t, **fields) if t.task_id == task.task_id else t for t in self.snapshot.aside)
+        aside = tuple(changed_in(t, **fields) if t.task_id == task.task_id else t for t in self.snapshot.aside)
         self.change(aside=aside)
 
     def definition(self, task: TaskInstance) -> Task:

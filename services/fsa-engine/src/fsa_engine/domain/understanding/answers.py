@@ -1,5 +1,7 @@
 """Yes and no, and the little commands that a caller gives to the conversation itself."""
 
+from functools import lru_cache
+
 from fsa_engine.domain.understanding.lexicon import (
     ALSO_YES,
     CANCEL,
@@ -47,6 +49,7 @@ def yes_or_no(tokens: tuple[str, ...], question: str = "") -> bool | None:
     return True if len(strange) <= (STRANGE if strong else 0) else None
 
 
+@lru_cache(maxsize=16)
 def _offer(asked: tuple[str, ...]) -> str:
     """Return "book it" of "... Shall I book it?"."""
     ends = [phrase_at(asked, at, phrase) for phrase in OFFERS for at in range(len(asked))]
