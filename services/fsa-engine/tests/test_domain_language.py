@@ -280,6 +280,28 @@ def test_a_second_task_waits_for_the_first(desk: Agent) -> None:
     assert heard(played)[-2:] == ["Sent.", "What happened?"]
 
 
+def test_what_was_keyed_in_for_a_part_is_work_that_would_be_lost(desk: Agent) -> None:
+    asked = {"say": "never mind", "hears": "Shall I stop sending money?"}
+    played = play(desk, *TO_AMOUNT, asked, {"say": "no", "hears": "All right, let's go on. How much?"})
+    assert played.steps[-1].snapshot.tasks[0].slots["card"].source == "keys"
+    question = {"say": "when are you open", "hears": "We are open all day. Shall I stop sending money?"}
+    play(desk, *TO_AMOUNT, asked, question, {"say": "yes", "open": []})
+    play(desk, "send money", {"say": "never mind", "open": []})
+
+
+def test_who_gives_up_for_something_else_gets_that(desk: Agent) -> None:
+    instead = {"say": "forget it, I want to complain", "open": ["send_money"], "hears": "Shall I stop sending money?"}
+    stopped = ["All right, I've stopped that.", "What happened?"]
+    play(desk, *TO_AMOUNT, instead, {"say": "yes", "hears": stopped, "open": ["complain"]})
+    play(desk, "send money", {"say": "never mind, I want to complain", "open": ["complain"]})
+
+
+def test_a_question_in_between_while_a_tool_is_at_work(desk: Agent) -> None:
+    working = "We are open all day. I'm still working on that. One moment, please."
+    asked = {"say": "when are you open", "hears": working, "hold": True, "state": "send"}
+    play(desk, *TO_SURE, {"say": "yes", "hold": True}, asked, {"does": "wait", "open": []}, tools={"send": {}})
+
+
 REASONED = [
     ({"slots": {"kind": "billing"}, "transition": "billing", "thoughts": "It is the bill."}, "It is the bill."),
     ({"slots": {"kind": "other"}, "transition": "billing"}, "Taken."),

@@ -2,22 +2,31 @@
 
 from fsa_engine.domain.floor import focus, give, is_writing, put_question, work_would_be_lost
 from fsa_engine.domain.flow import close
+from fsa_engine.domain.matching import match_intent
 from fsa_engine.domain.outputs import Failed, Progress
 from fsa_engine.domain.snapshot import Pending, TaskInstance
+from fsa_engine.domain.starting import start
 from fsa_engine.domain.turn import Turn
 
 
-def ask_to_cancel(turn: Turn, task: TaskInstance) -> None:
-    """Take the wish to give a task up, with all that it is a part of. While a tool changes things for it, it cannot."""
+def ask_to_cancel(turn: Turn, task: TaskInstance, words: str = "") -> None:
+    """Take the wish to give a task up, with all that it is a part of. While a tool changes things for it, it cannot.
+
+    `words`: in which it was said; another task that they ask for comes instead.
+    """
     task = turn.snapshot.root_of(task)
     if is_writing(turn, task):
         turn.reject("a tool that cannot be taken back is at work")
         turn.say(Progress(turn.agent.texts.still_working), task.task_id)
     elif work_would_be_lost(turn, task):
-        turn.change(phase="open", focus=task.task_id, pending=Pending("cancel", task_id=task.task_id), keys="")
+        turn.change(phase="open", focus=task.task_id, pending=_question(task, words), keys="")
         put_question(turn)
     else:
-        drop(turn, task)
+        drop(turn, task, words)
+
+
+def _question(task: TaskInstance, words: str) -> Pending:
+    return Pending("cancel", task_id=task.task_id, words=words[:500])
 
 
 def answer_cancel(turn: Turn, pending: Pending, verdict: bool | None) -> None:
@@ -30,14 +39,18 @@ def answer_cancel(turn: Turn, pending: Pending, verdict: bool | None) -> None:
         turn.change(pending=None)
         give(turn)
     elif verdict and not is_writing(turn, task):
-        drop(turn, task)
+        drop(turn, task, pending.words)
     else:
         focus(turn, turn.snapshot.leaf_of(task), turn.agent.texts.go_on)
 
 
-def drop(turn: Turn, task: TaskInstance) -> None:
-    """End a task because the caller wants it so."""
+def drop(turn: Turn, task: TaskInstance, words: str = "") -> None:
+    """End a task because the caller wants it so, and begin the other one that he wants, if any."""
     turn.change(phase="open", pending=None)
     close(turn, task, "cancelled")
     turn.say(Failed(turn.agent.texts.cancelled, "cancelled"), task.task_id)
-    give(turn)
+    instead = match_intent(turn, words).task if words else ""
+    if instead and instead != task.task:
+        start(turn, instead, words)
+    else:
+        give(turn)

@@ -30,7 +30,7 @@ def hear(turn: Turn, event: Utterance) -> None:
     turn.change(silences=0, keys="")
     if not texts:
         _count_unclear(turn)
-    elif _wish(turn, tokens_of(texts[0])) or _told(turn, texts[0]):
+    elif _wish(turn, texts[0]) or _told(turn, texts[0]):
         return
     elif turn.snapshot.pending:
         _answer_pending(turn, turn.snapshot.pending, texts)
@@ -54,8 +54,9 @@ def _count_unclear(turn: Turn) -> None:
         _unclear(turn)
 
 
-def _wish(turn: Turn, tokens: tuple[str, ...]) -> bool:
+def _wish(turn: Turn, text: str) -> bool:
     """Carry out what is said to the conversation itself: repeat, a person, stop, goodbye, help."""
+    tokens = tokens_of(text)
     task, pending = turn.snapshot.focused, turn.snapshot.pending
     if task and turn.snapshot.phase == "open" and not pending and takes_any_words(turn, task) and len(tokens) > 5:
         return False
@@ -66,7 +67,7 @@ def _wish(turn: Turn, tokens: tuple[str, ...]) -> bool:
         turn.note("asked for a person")
         to_human(turn)
     elif task and not pending and _gives_up(turn, task, tokens):
-        ask_to_cancel(turn, task)
+        ask_to_cancel(turn, task, text)
     elif task and not pending and turn.snapshot.phase == "open" and answers.wants_start_over(tokens):
         start_over(turn, task)
     elif not turn.snapshot.tasks and answers.says_goodbye(tokens):

@@ -27,6 +27,7 @@ from fsa_engine.domain.definition import (
 from fsa_engine.domain.moving import enter, follow, move
 from fsa_engine.domain.outputs import Failed, HandOff, Progress, Result, Verbatim
 from fsa_engine.domain.reasoning import request
+from fsa_engine.domain.salience import weakest
 from fsa_engine.domain.saying import said
 from fsa_engine.domain.slotting import fill_slots, give_slot
 from fsa_engine.domain.snapshot import Source, TaskInstance, Transfer
@@ -92,14 +93,18 @@ def _end(turn: Turn, task: TaskInstance, outcome: str, ok: bool) -> None:
     if isinstance(state, SubTask):
         values = task.values()
         result = {name: values[name] for name in turn.definition(task).returns if name in values}
-        after_part(turn, parent, state, {**result, "outcome": outcome}, ok)
+        sources = {task.slots[name].source for name in result}
+        _after_part(turn, (parent, state), {**result, "outcome": outcome}, weakest(sources, "tool"), ok)
 
 
-def after_part(turn: Turn, task: TaskInstance, state: SubTask, result: Mapping[str, Any], ok: bool) -> None:
-    """Go on after a sub-task."""
+def _after_part(
+    turn: Turn, whole: tuple[TaskInstance, SubTask], result: Mapping[str, Any], source: Source, ok: bool
+) -> None:
+    """Go on after a sub-task; what it gives is as good as the weakest that it was made of (`source`)."""
+    task, state = whole
     task = turn.put(task, waiting="")
     if ok:
-        task = fill_slots(turn, task, state.fill, result)
+        task = fill_slots(turn, task, state.fill, result, source)
         go(turn, task, state.edges, result)
     else:
         move(turn, task, state.failed, f"{state.task}: {result['outcome']}")

@@ -1,6 +1,6 @@
 """The salient context: what is known of the conversation, where it comes from, how sure it is and how long it holds."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -49,8 +49,13 @@ def _fitting(value: Any, declared: Fact) -> Any:
 def _source(task: TaskInstance, rule: Rule, source: Source) -> Source:
     """Return who is behind an expression: the weakest of those who gave its slots."""
     given = {task.slots[name].source for name in rule.names if name in task.slots}
-    weakest: tuple[Source, ...] = ("model", "caller", "keys", "tool")
-    return next((each for each in weakest if each in given), source) if source == "operator" else source
+    return weakest(given, source) if source == "operator" else source
+
+
+def weakest(given: Collection[Source], default: Source) -> Source:
+    """Return the least reliable of some sources; the default for none."""
+    order: tuple[Source, ...] = ("model", "caller", "keys", "tool", "operator")
+    return next((each for each in order if each in given), default)
 
 
 def put_fact(turn: Turn, name: str, value: Any, source: Source, confidence: float | None = None) -> None:

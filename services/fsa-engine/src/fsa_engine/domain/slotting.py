@@ -10,8 +10,10 @@ from fsa_engine.domain.turn import Turn
 from fsa_engine.domain.understanding.values import LONGEST_LIST, is_value
 
 
-def fill_slots(turn: Turn, task: TaskInstance, fills: Mapping[str, str], result: Mapping[str, Any]) -> TaskInstance:
-    """Fill slots by expressions over a result; one that gives no usable value is emptied."""
+def fill_slots(
+    turn: Turn, task: TaskInstance, fills: Mapping[str, str], result: Mapping[str, Any], source: Source = "tool"
+) -> TaskInstance:
+    """Fill slots by expressions over a result; one that gives no usable value is emptied. `source`: who gave it."""
     definition = turn.definition(task)
     values = turn.values(task, result)
     slots = dict(task.slots)
@@ -22,9 +24,9 @@ def fill_slots(turn: Turn, task: TaskInstance, fills: Mapping[str, str], result:
         value = checked(untyped(verdict.value, slot.type), slot.type, slot.of)
         if value is None:
             slots.pop(name, None)
-            turn.reject(f"{name}: the tool gave no usable value")
+            turn.reject(f"{name}: the {'tool' if source == 'tool' else 'part'} gave no usable value")
         else:
-            slots[name] = SlotValue(value, "tool", sensitive=slot.sensitive)
+            slots[name] = SlotValue(value, source, sensitive=slot.sensitive)
     return turn.put(task, slots=MappingProxyType(slots))
 
 
