@@ -80,7 +80,7 @@ WRONG = [
     ("help: I can book a room.", "help: &x I can\nnone: [*x]", 8, "aliases are not allowed"),
     ("help: I can book a room.", "help: !!python/object:os.system x", 7, None),
     ("help: I can book a room.", "help: [unclosed", 8, "not YAML"),
-    ("help: I can book a room.", "help: {a: What?, b: c}", 7, "between quotes"),
+    ("help: I can book a room.", "help: {a: 'What' else, b: c}", 7, "between quotes"),
     ("help: I can book a room.", "help: I can: book a room.", 7, "put a text with a colon between quotes"),
     ("help: I can book a room.", "help: 'I can book a room.", 7, "close the quotes"),
     ("help: I can book a room.", "help: @me", 7, "put the text between quotes"),
