@@ -275,10 +275,36 @@ def test_wishes_to_the_conversation() -> None:
         ("name", "what is the time", None),
         ("text", "please tell her that my knee hurts.", "my knee hurts"),
         ("yes_no", "nope", False),
+        ("integer", "two dozen", 24),
+        ("decimal", "three point two five", 3.25),
+        ("decimal", "minus two point five", -2.5),
+        ("decimal", "-2.5", -2.5),
+        ("decimal", "twelve and a half", 12.5),
+        ("decimal", "infinity", None),
+        ("decimal", "nan", None),
+        ("money", "two and a half thousand dollars", 2500.0),
+        ("money", "1.5 million", 1_500_000.0),
+        ("money", "a dollar and a half", 1.5),
+        ("money", "half a million euros", 500_000.0),
+        ("money", "a couple of hundred", 200.0),
+        ("money", "twelve dollars fifty", 12.5),
+        ("duration", "three quarters of an hour", "PT45M"),
+        ("duration", "1.5 hours", "PT1H30M"),
+        ("duration", "two and a half hours", "PT2H30M"),
+        ("duration", "an hour and a half", "PT1H30M"),
+        ("duration", "a couple of days", "P2D"),
+        ("email", "john underscore smith forty two at example dot com", "john_smith42@example.com"),
+        ("name", "this is Anna Lee speaking", "Anna Lee"),
     ],
 )
 def test_other_values(kind: str, said: str, meant: object) -> None:
     assert last(said, Shape(kind)) == meant
+
+
+def test_several_values_are_told_apart() -> None:
+    said = {"time": "ten, eleven and half past three", "money": "ten dollars fifty and twenty dollars"}
+    assert last(said["time"], Shape("list", of="time", likely=TIME.likely)) == ["10:00", "11:00", "15:30"]
+    assert last(said["money"], Shape("list", of="money")) == [10.5, 20.0]
 
 
 def test_choices_by_synonym_and_with_slips() -> None:
@@ -295,6 +321,11 @@ def test_proposals_of_a_model() -> None:
     assert proposed("10:00", TIME, MONDAY) == "10:00"
     assert proposed({"x": 1}, DATE, MONDAY) is None
     assert proposed(True, Shape("integer"), MONDAY) is None
+    assert proposed(1e30, Shape("integer"), MONDAY) is None
+    assert proposed(float("nan"), Shape("decimal"), MONDAY) is None
+    assert proposed(2.5, Shape("integer"), MONDAY) is None
+    assert proposed(-1, Shape("money"), MONDAY) is None
+    assert proposed(12.345, Shape("money"), MONDAY) == 12.35
     assert proposed(True, Shape("yes_no"), MONDAY) is True
     assert proposals('{"date": "tomorrow"}') == {"date": "tomorrow"}
     assert proposals("tomorrow") is None

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from fsa_engine.domain.understanding.words import Reading, cardinal, large_number, tokens_of
+from fsa_engine.domain.understanding.words import Reading, cardinal, large_number, phrase_at, quantity, tokens_of
 
 _MAJOR = {"dollar", "dollars", "buck", "bucks", "euro", "euros", "pound", "pounds", "quid", "franc", "francs",
           "usd", "eur", "gbp", "chf"}  # fmt: skip
@@ -35,15 +35,29 @@ def find_amounts(text: str) -> list[Reading]:
 
 
 def _amount(tokens: tuple[str, ...], at: int) -> Reading | None:
-    start = at + 1 if tokens[at] in {"a", "an"} and tokens[at + 1 : at + 2] else at
-    number = large_number(tokens, start)
+    start = at + 1 if tokens[at] in {"a", "an"} and _word(tokens, at + 1) != "couple" else at
+    scaled, number = quantity(tokens, at), large_number(tokens, start)
+    more = scaled is not None and tokens[scaled[1] - 1] in {"hundred", "thousand", "million"}
+    if scaled and (number is None or (more and number[1] < scaled[1])):
+        named = _word(tokens, scaled[1]) in _MAJOR
+        return Reading(round(scaled[0], 2), at, scaled[1] + named, named)
     if number is None:
-        return None
+        return _one(tokens, at)
     whole, end = number
     if _word(tokens, end) in _MINOR:
         return Reading(round(whole / 100, 2), at, end + 1)
     cents, end, plain = _rest(tokens, end, whole)
     return Reading(round(whole + cents / 100, 2), at, end, plain)
+
+
+def _one(tokens: tuple[str, ...], at: int) -> Reading | None:
+    """Read "a dollar", "a dollar and a half", "half a dollar"."""
+    half = tokens[at : at + 2] in {("half", "a"), ("half", "an")}
+    end = at + 1 + half
+    if tokens[at] not in {"a", "an", "half"} or _word(tokens, end) not in _MAJOR:
+        return None
+    more = phrase_at(tokens, end + 1, "and a half")
+    return Reading(0.5 if half else 1.5 if more else 1.0, at, more or end + 1)
 
 
 def _rest(tokens: tuple[str, ...], end: int, whole: int) -> tuple[int, int, bool]:
@@ -84,6 +98,7 @@ _UNITS: Mapping[str, int] = {
     "hours": 3600, "hr": 3600, "hrs": 3600, "h": 3600, "day": 86_400, "days": 86_400, "night": 86_400,
     "nights": 86_400, "week": 604_800, "weeks": 604_800, "fortnight": 1_209_600,
 }  # fmt: skip
+_QUARTERS = {"a quarter of an hour": 1, "quarter of an hour": 1, "quarter hour": 1, "three quarters of an hour": 3}
 _PLAIN_DURATION = 10_000 * 86_400
 
 
@@ -107,19 +122,20 @@ def _span(tokens: tuple[str, ...], at: int) -> tuple[int, int] | None:
     """Read one part: "two hours", "half an hour", "one and a half hours", "an hour and a half"."""
     if _word(tokens, at) == "half" and _word(tokens, at + 1) in {"a", "an"} and _word(tokens, at + 2) in _UNITS:
         return _UNITS[tokens[at + 2]] // 2, at + 3
-    number = (1, at + 1) if _word(tokens, at) in {"a", "an"} else cardinal(tokens, at)
+    for phrase, quarters in _QUARTERS.items():
+        if end := phrase_at(tokens, at, phrase):
+            return quarters * 900, end
+    number = quantity(tokens, at) or ((1.0, at + 1) if _word(tokens, at) in {"a", "an"} else None)
     if number is None:
         return None
     count, end = number
-    half = tokens[end : end + 3] == ("and", "a", "half")
-    end += 3 if half else 0
     unit = _UNITS.get(_word(tokens, end))
     if unit is None or count > 100_000:
         return None
     end += 1
-    if not half and tokens[end : end + 3] == ("and", "a", "half"):
-        half, end = True, end + 3
-    return count * unit + (unit // 2 if half else 0), end
+    if count.is_integer() and phrase_at(tokens, end, "and a half"):
+        count, end = count + 0.5, end + 3
+    return round(count * unit), end
 
 
 def iso_duration(seconds: int) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from fsa_engine.domain.understanding.words import UNITS, tokens_of
+from fsa_engine.domain.understanding.words import TENS, UNITS, tokens_of
 
 _EMAIL = re.compile(r"(?<![\w.+-])[a-z0-9][\w.+-]*@(?:[a-z0-9-]+\.)+[a-z]{2,}", re.ASCII)
 _EMAIL_INTROS = re.compile(
@@ -33,12 +33,23 @@ def find_email(text: str) -> str:
     if written:
         return written.group()
     words = _EMAIL_INTROS.sub("", lowered).replace(".", " . ").split()
-    cleaned = [word.strip(",;:!?'\"") for word in words]
+    cleaned = _tens([word.strip(",;:!?'\"") for word in words])
     parts = [_SPOKEN.get(word, str(UNITS[word]) if UNITS.get(word, 10) < 10 else word) for word in cleaned]
     if parts and parts[-1] == ".":
         parts.pop()
     found = _EMAIL.search("".join(parts))
     return found.group() if found else ""
+
+
+def _tens(words: list[str]) -> list[str]:
+    """Write "forty two" as 42."""
+    made: list[str] = []
+    for word in words:
+        if word in UNITS and 0 < UNITS[word] < 10 and made and made[-1] in TENS:
+            made[-1] = str(TENS[made[-1]] + UNITS[word])
+        else:
+            made.append(word)
+    return [str(TENS[word]) if word in TENS else str(UNITS[word]) if UNITS.get(word, 0) > 9 else word for word in made]
 
 
 def find_address(text: str) -> str:

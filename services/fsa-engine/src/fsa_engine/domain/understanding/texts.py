@@ -14,6 +14,7 @@ _NAME_INTROS = re.compile(
     r"this is|i am|i'm|it's|call me|name is)\s+",
     re.IGNORECASE,
 )
+_NAME_ENDS = re.compile(r"\W+(?:speaking|here|is my name)\W*$", re.IGNORECASE)
 _TEXT_INTROS = re.compile(
     r"^\W*(?:(?:yes|sure|okay|ok|um|uh|well)\W+)*"
     r"(?:(?:please )?(?:tell|let) (?:her|him|them|the \w+)(?: know)?(?: that)?|"
@@ -68,7 +69,7 @@ def _run(tokens: tuple[str, ...], at: int) -> tuple[str, int]:
 
 def find_name(text: str) -> str:
     """Return a person's name out of "my name is ...", or out of a short answer; empty if there is none."""
-    rest = _NAME_INTROS.sub("", text.strip())
+    rest = _NAME_ENDS.sub("", _NAME_INTROS.sub("", text.strip()))
     words = re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", rest)
     if not 1 <= len(words) <= 5 or set(tokens_of(rest)) & {
         "what",

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
-from fsa_engine.domain.understanding.amounts import duration_seconds, find_amounts, find_durations, iso_duration
+from fsa_engine.domain.understanding.amounts import MOST, duration_seconds, find_amounts, find_durations, iso_duration
 from fsa_engine.domain.understanding.answers import yes_or_no
 from fsa_engine.domain.understanding.dates import find_dates
 from fsa_engine.domain.understanding.identifiers import find_address, find_email, find_iban, luhn
 from fsa_engine.domain.understanding.normalising import normalised
 from fsa_engine.domain.understanding.texts import find_choices, find_digits, find_name, find_numbers, find_text
 from fsa_engine.domain.understanding.times import find_times
-from fsa_engine.domain.understanding.words import Reading, cardinal, tokens_of
+from fsa_engine.domain.understanding.words import Reading, cardinal, pointed, quantity, tokens_of
 
 LONGEST_LIST = 20
 """Items of a list."""
@@ -129,7 +129,7 @@ def _durations(text: str, tokens: _Tokens, shape: Shape, setting: Setting) -> li
     seconds = duration_seconds(written) if written[:1] == "P" else None
     if seconds is not None:
         return _all(iso_duration(seconds), tokens)
-    found = find_durations(tokens)
+    found = find_durations(tokens_of(pointed(text)))
     if found or not shape.unit:
         return found
     numbers = ((n, find_durations((str(n.value), shape.unit))) for n in find_numbers(tokens))
@@ -139,9 +139,11 @@ def _durations(text: str, tokens: _Tokens, shape: Shape, setting: Setting) -> li
 def _listed(text: str, tokens: _Tokens, shape: Shape, setting: Setting) -> list[Reading]:
     """Read several values of one type: "apples, pears and plums"."""
     item = replace(shape, kind=shape.of, normalise=())
+    parts = _BETWEEN.split(" ".join(text.split())[:1000])
     if shape.of in WHOLE:
-        parts = [find_text(part) for part in _BETWEEN.split(" ".join(text.split())[:1000])]
-        found = [Reading(part, 0, 0) for part in parts if part]
+        found = [Reading(part, 0, 0) for part in map(find_text, parts) if part]
+    elif shape.of == "time" and all(read(part, item, setting) for part in parts if part):
+        found = [r for part in parts if part for r in read(part, item, setting)]
     else:
         found = sorted(read(text, item, setting), key=lambda reading: reading.start)
     values = [normalised(r.value, shape.normalise) if isinstance(r.value, str) else r.value for r in found]
@@ -159,7 +161,7 @@ _READERS: Mapping[str, _Reader] = {
     "datetime": _datetimes,
     "duration": _durations,
     "integer": lambda text, tokens, shape, setting: find_numbers(tokens),
-    "decimal": lambda text, tokens, shape, setting: _decimals(text, tokens),
+    "decimal": lambda text, tokens, shape, setting: _decimals(text),
     "money": lambda text, tokens, shape, setting: find_amounts(text),
     "digits": _digits,
     "phone": lambda text, tokens, shape, setting: _phones(text, tokens),
@@ -179,13 +181,25 @@ def _blanked(tokens: tuple[str, ...], readings: list[Reading]) -> tuple[str, ...
     return tuple("tonight" if t == "tonight" else "·" if i in hidden else t for i, t in enumerate(tokens))
 
 
-def _decimals(text: str, tokens: tuple[str, ...]) -> list[Reading]:
-    for word in text.replace(",", "").replace("$", " ").split():
-        try:
-            return [Reading(float(word.rstrip(".?!")), 0, len(tokens), plain=False)]
-        except ValueError:
+def _decimals(text: str) -> list[Reading]:
+    """Read numbers with fractions; spans are in tokens of the text with its decimal points as words."""
+    tokens, found, at = tokens_of(pointed(text.replace("-", " minus "))), [], 0
+    while at < len(tokens):
+        number = quantity(tokens, at)
+        if number is None:
+            at += 1
             continue
-    return [Reading(float(r.value), r.start, r.end, False) for r in find_numbers(tokens)]
+        negative = at > 0 and tokens[at - 1] in {"minus", "negative"}
+        found.append(Reading(-number[0] if negative else number[0], at, number[1], plain=False))
+        at = number[1]
+    return found
+
+
+def _number(value: float, kind: str) -> Any:
+    """Return a number that was proposed as one, if a slot of its kind can have it."""
+    if not abs(value) <= MOST or (kind == "integer" and value != int(value)) or (kind == "money" and value < 0):
+        return None
+    return int(value) if kind == "integer" else round(float(value), 2) if kind == "money" else float(value)
 
 
 def _phones(text: str, tokens: tuple[str, ...]) -> list[Reading]:
@@ -201,6 +215,8 @@ def proposed(value: Any, shape: Shape, setting: Setting) -> Any:
     if shape.kind == "list" and isinstance(value, list | tuple):
         items = [proposed(item, replace(shape, kind=shape.of), setting) for item in value[:LONGEST_LIST]]
         return items if items and None not in items else None
+    if isinstance(value, int | float) and not isinstance(value, bool) and shape.kind in {"integer", "decimal", "money"}:
+        return _number(value, shape.kind)
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         readings = read(str(value), shape, setting)
         return readings[-1].value if readings else None

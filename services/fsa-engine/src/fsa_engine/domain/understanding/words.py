@@ -117,6 +117,8 @@ def large_number(tokens: tuple[str, ...], at: int) -> tuple[int, int] | None:
             group, end, seen = group + found[0], found[1], True
         elif word == "hundred":
             group, end, seen = max(group, 1) * 100, end + 1, True
+        elif word == "dozen":
+            group, end, seen = max(group, 1) * 12, end + 1, True
         elif word in {"thousand", "million"}:
             total += max(group, 1) * (1000 if word == "thousand" else 1_000_000)
             group, end, seen = 0, end + 1, True
@@ -125,6 +127,43 @@ def large_number(tokens: tuple[str, ...], at: int) -> tuple[int, int] | None:
         else:
             break
     return (total + group, end) if seen else None
+
+
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+_POINT = re.compile(r"(?<![\d.])(\d+)\.(\d+)(?![\d.])")
+_GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+
+
+def pointed(text: str) -> str:
+    """Write decimal points as a word and thousands without commas: "1,200.5" is "1200 point 5"."""
+    return _POINT.sub(r"\1 point \2", _GROUPED.sub("", text))
+
+
+def quantity(tokens: tuple[str, ...], at: int) -> tuple[float, int] | None:
+    """Read a number with its fraction: "three point five", "two and a half thousand", "half a million"."""
+    scale = _SCALES.get(tokens[at + 2], 0) if len(tokens) > at + 2 else 0
+    if tokens[at : at + 2] == ("half", "a") and scale:
+        return scale / 2, at + 3
+    couple = next((end for p in ("a couple of", "a couple", "couple of") if (end := phrase_at(tokens, at, p))), 0)
+    number = (2, couple) if couple else large_number(tokens, at)
+    if number is None:
+        return None
+    value, end = float(number[0]), number[1]
+    fraction = _fraction(tokens, end)
+    if fraction:
+        value, end = value + fraction[0], fraction[1]
+    if (fraction or couple) and end < len(tokens) and tokens[end] in _SCALES:
+        value, end = value * _SCALES[tokens[end]], end + 1
+    return value, end
+
+
+def _fraction(tokens: tuple[str, ...], at: int) -> tuple[float, int] | None:
+    if phrase_at(tokens, at, "and a half"):
+        return 0.5, at + 3
+    digits, end = "", at + 1
+    while at < len(tokens) and tokens[at] == "point" and len(digits) < 9 and (found := cardinal(tokens, end)):
+        digits, end = digits + (tokens[end] if tokens[end].isdecimal() else str(found[0])), found[1]
+    return (float(f"0.{digits}"), end) if digits else None
 
 
 def phrase_at(tokens: tuple[str, ...], at: int, phrase: str) -> int:
