@@ -45,12 +45,14 @@ def service_table(service: Service) -> str:
     """Return the steps through Kafka and Redis, and what open tasks weigh."""
     rows = [
         ("one conversation at a time, about 20 steps/s", *_cells(service.alone)),
-        (f"{AT_ONCE} at a time, without a pause", *_cells(service.together)),
+        ("of it: a bare hop on Kafka, of which a step has two", *_cells(service.hop)),
+        ("of it: a bare write to Redis that is on disk", *_cells(service.write)),
+        (f"{AT_ONCE} conversations at a time, without a pause", *_cells(service.together)),
     ]
     cpu = ", ".join(f"{name} {ms:.2f}" for name, ms in service.cpu_ms_per_step.items())
     return "\n".join(
         (
-            _markdown(("through Kafka and Redis", "steps", "p50 ms", "p90 ms", "p99 ms", "worst ms"), rows),
+            _markdown(("through Kafka and Redis", "times", "p50 ms", "p90 ms", "p99 ms", "worst ms"), rows),
             "",
             f"{service.steps_per_second:.0f} steps/s on the whole machine; CPU ms per step: {cpu}. "
             f"10,000 open tasks: {service.engine_mib:.0f} MiB in the engine, {service.redis_mib:.0f} MiB in Redis "

@@ -23,7 +23,9 @@ from bench.engine_caller import PATIENCE_SECONDS, EngineCaller
 from bench.figures import Aim, Spread
 from bench.targets import ROOT, free_port, server
 from chassis import rpc
+from chassis.bus import GATEWAY_INBOX
 from chassis.bus_kafka import KafkaBus
+from opusagent.media.v1.inbox_pb2 import GatewayInbox, GatewayItem
 from opusagent.session.v1.session_pb2_grpc import SessionServiceStub
 
 STEP_AIM_MS = 5.0
@@ -32,6 +34,8 @@ PAUSE_SECONDS = 0.05
 """Between the steps of one conversation: all together as many steps per second as a hundred talking callers make."""
 FILLING = 16
 READY_SECONDS = 60.0
+FLOOR_SAMPLES = 100
+STEP_BYTES = 4096
 LEASES = {"LEASE_TTL_SECONDS": "60"}
 """Longer than a saturated machine may keep a holder from renewing: nobody is to be taken over here."""
 MIB = 1 << 20
@@ -72,6 +76,10 @@ class Service:
     """One conversation at a time, PAUSE_SECONDS between its steps."""
     together: Spread
     """AT_ONCE conversations at a time, each without a pause."""
+    hop: Spread
+    """Of the same run: one record on an inbox of Kafka, posted until heard."""
+    write: Spread
+    """Of the same run: one write to Redis of a step's size, until it is on disk."""
     open_tasks: int
     steps_per_second: float
     """While the open tasks were made: FILLING calls at a time, steps of both kinds (opening, request)."""
@@ -109,10 +117,12 @@ async def measure(conversations: int, open_tasks: int, say: Callable[[str], None
         await _play(system.caller, AT_ONCE, at_once=AT_ONCE)
         say(f"step: {conversations} conversations, one at a time ...")
         alone = await _play(system.caller, conversations, at_once=1, pause=PAUSE_SECONDS)
+        say("step: a bare hop and a bare write ...")
+        floor = (await _hops(system.caller), await _writes(system.redis))
         say(f"step: {2 * conversations} conversations, {AT_ONCE} at a time ...")
         together = await _play(system.caller, 2 * conversations, at_once=AT_ONCE)
         say(f"step: {open_tasks} open tasks ...")
-        return await _weigh(system, open_tasks, alone, together)
+        return await _weigh(system, open_tasks, (alone, together, *floor))
 
 
 async def _play(caller: EngineCaller, conversations: int, at_once: int, pause: float = 0.0) -> Spread:
@@ -133,7 +143,32 @@ async def _play(caller: EngineCaller, conversations: int, at_once: int, pause: f
     return Spread.of(times)
 
 
-async def _weigh(system: _System, open_tasks: int, alone: Spread, together: Spread) -> Service:
+async def _hops(caller: EngineCaller) -> Spread:
+    times: list[float] = []
+    heard = asyncio.Event()
+    subscription = await caller.bus.listen(GATEWAY_INBOX, 0, lambda record, headers: heard.set())
+    for _ in range(FLOOR_SAMPLES):
+        await asyncio.sleep(PAUSE_SECONDS)
+        heard.clear()
+        began = time.perf_counter()
+        caller.bus.post(GATEWAY_INBOX, 0, GatewayInbox(items=[GatewayItem()]).SerializeToString())
+        await asyncio.wait_for(heard.wait(), PATIENCE_SECONDS)
+        times.append((time.perf_counter() - began) * 1000)
+    await subscription.close()
+    return Spread.of(times)
+
+
+async def _writes(redis: Redis) -> Spread:
+    times: list[float] = []
+    for _ in range(FLOOR_SAMPLES):
+        await asyncio.sleep(PAUSE_SECONDS)
+        began = time.perf_counter()
+        await redis.set("bench", bytes(STEP_BYTES))
+        times.append((time.perf_counter() - began) * 1000)
+    return Spread.of(times)
+
+
+async def _weigh(system: _System, open_tasks: int, timed: tuple[Spread, Spread, Spread, Spread]) -> Service:
     pids = {"fsa_engine": system.engine, "session": system.session}
 
     async def begin(_: int) -> None:
@@ -147,8 +182,10 @@ async def _weigh(system: _System, open_tasks: int, alone: Spread, together: Spre
     seconds, cpu = time.perf_counter() - began, processes.cpu_seconds(pids)
     redis_after, scale = await _redis_settled(system.redis), 10_000 / open_tasks / MIB
     return Service(
-        alone=alone,
-        together=together,
+        alone=timed[0],
+        together=timed[1],
+        hop=timed[2],
+        write=timed[3],
         open_tasks=open_tasks,
         steps_per_second=round(2 * open_tasks / seconds, 1),
         cpu_ms_per_step={name: round((cpu[name] - cpu_before[name]) * 1000 / (2 * open_tasks), 2) for name in cpu},
