@@ -132,6 +132,30 @@ def test_conversations_are_played_and_covered(opusagent, tiny: Path) -> None:
     assert report["states"] == {"all": 5, "missed": ["order.sorry"]}
 
 
+def test_what_other_agents_hand_over_is_covered_there(opusagent, tiny: Path) -> None:
+    desk = tiny.parent / "desk"
+    desk.mkdir()
+    text = (tiny / "agent.yaml").read_text()
+    (desk / "agent.yaml").write_text(
+        text.replace("agent: tiny", "agent: desk")
+        .replace("{kind: collect, slot: what, to: sure}", "{kind: collect, slot: what, to: over}")
+        .split("      sure:")[0]
+        + "      over: {kind: handover, agent: tiny, task: order, failed: sorry}\n"
+        + "      sorry: {kind: failed, text: That did not work.}\n"
+    )
+    lines = "[{say: I want to order something}, {say: a cake}, {say: a pie}, {say: 'yes', agent: tiny}]"
+    (desk / "conversations.yaml").write_text(
+        f"tools: {{order: {{}}}}\nconversations:\n  - {{name: over, lines: {lines}}}\n"
+        "  - {name: alone, without: [tiny], lines: [{say: I want to order something}, {say: a cake, open: []}]}\n"
+    )
+    own = "conversations: [{name: asked, lines: [{say: I want to order something, state: ask}]}]\n"
+    (tiny / "conversations.yaml").write_text(own)
+    tested = opusagent("agent", "test", tiny, desk)
+    assert tested.code == 0, tested.out
+    assert tested.lines[1] == "  covered: 4 of 5 states, 3 of 4 transitions"
+    assert tested.lines[-1] == "  covered: 3 of 3 states, 2 of 2 transitions"
+
+
 def test_a_failing_conversation_fails(opusagent, tiny: Path) -> None:
     (tiny / "conversations.yaml").write_text(CONVERSATIONS.replace("state: sure", "state: order"))
     said = opusagent("agent", "test", tiny)

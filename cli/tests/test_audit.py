@@ -221,6 +221,19 @@ def test_another_definition_shows_what_it_would_change(opusagent, kept: Kept, ag
     assert opusagent("replay", "--all", "--data", kept.data, "--with", new, "--exit-code").code == 1
 
 
+def test_over_many_sessions_only_where_each_begins_to_differ_is_shown(
+    opusagent, kept: Kept, agent: Path, tmp_path: Path
+) -> None:
+    new = tmp_path / "new.yaml"
+    text = (agent / "agent.yaml").read_text()
+    new.write_text(text.replace("What would", "So what would").replace("Shall I", "May I"))
+    said = opusagent("replay", "--all", "--data", kept.data, "--with", new)
+    assert {line.split()[1] for line in said.lines if line.startswith("    step ")} == {"2"}
+    assert any(line.endswith("more; `replay SESSION` shows them") for line in said.lines)
+    alone = opusagent("replay", kept.sessions[0], "--data", kept.data, "--with", new)
+    assert len({line.split()[1] for line in alone.lines if line.startswith("    step ")}) > 1
+
+
 def test_a_definition_that_is_gone_is_named(opusagent, kept: Kept, agent: Path, tmp_path: Path) -> None:
     other = tmp_path / "agent.yaml"
     other.write_text((agent / "agent.yaml").read_text().replace("agent: tiny", "agent: other"))

@@ -37,8 +37,11 @@ class Coverage:
         return sorted(self.transitions - self.seen_transitions)
 
 
-def coverage(agent: Agent, played: Iterable[Played]) -> Coverage:
-    """Count what conversations went through; two ways between the same states count as one."""
+def coverage(agent: Agent, played: Iterable[Played], elsewhere: Iterable[Played] = ()) -> Coverage:
+    """Count what conversations went through; two ways between the same states count as one.
+
+    `elsewhere`: conversations of other agents, of which counts what was this agent's after they handed over to it.
+    """
     found = Coverage(
         {(name, state) for name, task in agent.tasks.items() for state in task.states},
         {(name, edge.source, edge.target) for name, task in agent.tasks.items() for edge in edges(task)},
@@ -48,6 +51,12 @@ def coverage(agent: Agent, played: Iterable[Played]) -> Coverage:
         moves = {move for record in records for move in moves_of(record)}
         found.seen_transitions |= moves & found.transitions
         found.seen_states |= (each.visited | {(task, to) for task, _, to in moves}) & found.states
+    for each in elsewhere:
+        records = [record for step in each.steps for record in step.audit if record["agent"] == agent.agent]
+        moves = {move for record in records for move in moves_of(record)}
+        found.seen_transitions |= moves & found.transitions
+        ends = {(task, state) for task, *states in moves for state in states}
+        found.seen_states |= ends & found.states
     return found
 
 

@@ -1,6 +1,7 @@
 """Which files an author means by a path."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,24 +50,32 @@ def conversation_files(agent: Path) -> list[Path]:
 
 def handed_over_to(file: Path, agent: "Agent") -> list[Path]:
     """Return the definitions, in folders beside the agent's own, of those that it hands over to."""
+    names = _hands_over(agent)
+    return [path for path, other in _beside(file) if other.agent in names] if names else []
+
+
+def handing_over_to(file: Path, agent: "Agent") -> "list[tuple[Path, Agent]]":
+    """Return the agents, in folders beside the agent's own, that hand over to it."""
+    return [(path, other) for path, other in _beside(file) if agent.agent in _hands_over(other)]
+
+
+def _hands_over(agent: "Agent") -> set[str]:
     states = (state for task in agent.tasks.values() for state in task.states.values())
-    names = {state.agent for state in states if state.kind == "handover"}
-    beside = sorted(file.absolute().parent.parent.glob(f"*/{AGENT_FILE}")) if names else []
-    return [other for other in beside if other != file.absolute() and _named(other) in names]
+    return {state.agent for state in states if state.kind == "handover"}
 
 
-def _named(file: Path) -> str:
-    """Return the name of an agent; none where its definition is broken."""
+def _beside(file: Path) -> "Iterator[tuple[Path, Agent]]":
+    """Yield the agents in folders beside an agent's own, without those whose definitions are broken."""
     from fsa_engine.domain.loading import DefinitionError, load_agent
 
-    try:
-        return load_agent(file).agent
-    except DefinitionError:
-        return ""
+    for path in sorted(file.absolute().parent.parent.glob(f"*/{AGENT_FILE}")):
+        if path != file.absolute() and path.is_file():
+            with contextlib.suppress(DefinitionError):
+                yield path, load_agent(path)
 
 
 def _in(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     own = path / AGENT_FILE
-    return [own] if own.is_file() else sorted(path.glob(f"*/{AGENT_FILE}"))
+    return [own] if own.is_file() else sorted(found for found in path.glob(f"*/{AGENT_FILE}") if found.is_file())

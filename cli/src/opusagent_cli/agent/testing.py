@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fsa_engine.domain.conversation import Played, load_scripts, run
+from fsa_engine.domain.conversation import Played, Script, load_scripts, run
+from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.loading import DefinitionError, load_agent
 from opusagent_cli.agent.coverage import Coverage, coverage
-from opusagent_cli.agent.files import agent_files, conversation_files, handed_over_to
+from opusagent_cli.agent.files import agent_files, conversation_files, handed_over_to, handing_over_to
 from opusagent_cli.console import Terminal
 
 MOST_NAMED = 20
@@ -28,13 +29,31 @@ def _test(file: Path, terminal: Terminal) -> bool:
         return _broken(error, terminal)
     others = [load_agent(other) for other in handed_over_to(file, agent)]
     played = [run(agent, script, others=others) for script in scripts]
-    covered = coverage(agent, played)
+    covered = coverage(agent, played, _from_elsewhere(file, agent))
     passed = bool(played) and not any(each.failures for each in played)
     if terminal.json:
         terminal.machine(json.dumps(_report(agent.agent, played, covered, passed), ensure_ascii=False))
     else:
         _tell(file, played, covered, terminal)
     return passed
+
+
+def _from_elsewhere(file: Path, agent: Agent) -> list[Played]:
+    """Play the conversations of agents beside this one that hand over to it."""
+    return [
+        run(other, script, others=[agent])
+        for path, other in handing_over_to(file, agent)
+        for found in conversation_files(path)
+        for script in _readable(found)
+    ]
+
+
+def _readable(file: Path) -> list[Script]:
+    """Return another agent's conversations; none where its own test will say what is wrong with them."""
+    try:
+        return load_scripts(file)
+    except DefinitionError:
+        return []
 
 
 def _broken(error: DefinitionError, terminal: Terminal) -> bool:

@@ -66,7 +66,7 @@ async def replay(options: ReplayOptions, terminal: Terminal) -> bool:
     shown = [each for each in outcomes if each is not None]
     changed = known.tried is not None
     for outcome in shown:
-        _tell(outcome, terminal, changed=changed)
+        _tell(outcome, terminal, changed=changed, briefly=not options.session_id)
     if not options.session_id:
         _sum(shown, terminal, changed=changed)
     return not any(each.differences or each.problem for each in shown)
@@ -121,7 +121,8 @@ def _opener(session_id: str, key: bytes) -> Unseal:
     return unseal
 
 
-def _tell(outcome: Outcome, terminal: Terminal, *, changed: bool) -> None:
+def _tell(outcome: Outcome, terminal: Terminal, *, changed: bool, briefly: bool) -> None:
+    """Print one session; `briefly`: only its first step that differs, from which the others mostly follow."""
     if terminal.json:
         terminal.machine(json.dumps(_plain(outcome), ensure_ascii=False))
         return
@@ -134,12 +135,15 @@ def _tell(outcome: Outcome, terminal: Terminal, *, changed: bool) -> None:
     terminal.say(f"{outcome.session_id}  {outcome.agent}: {outcome.steps} steps, {other if steps else same}")
     for note in outcome.notes:
         terminal.say(f"    note: {note}")
-    for each in outcome.differences[:SHOWN]:
+    first = [each for each in outcome.differences if each.index == outcome.differences[0].index]
+    shown = (first if briefly else outcome.differences)[:SHOWN]
+    for each in shown:
         terminal.say(f"    step {each.index} ({each.event_id}): {each.what}")
         for line in changes(_json(each.recorded), _json(each.replayed)):
             terminal.say(f"      {line}")
-    if len(outcome.differences) > SHOWN:
-        terminal.say(f"    ... and {len(outcome.differences) - SHOWN} more")
+    if len(outcome.differences) > len(shown):
+        where = "; `replay SESSION` shows them" if briefly else ""
+        terminal.say(f"    ... and {len(outcome.differences) - len(shown)} more{where}")
 
 
 def _json(value: Any) -> Any:

@@ -69,7 +69,7 @@ def run(
 class _Player:
     def __init__(self, agent: Agent, script: Script, tools: Mapping[str, Tool], others: Iterable[Agent] = ()) -> None:
         self.agent = agent
-        self.others = {other.agent: other for other in others}
+        self.others = {other.agent: other for other in others if other.agent not in script.without}
         self.played = Played(script)
         self.tools = tools
         self.snapshot = Snapshot()

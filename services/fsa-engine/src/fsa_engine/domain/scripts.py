@@ -60,13 +60,14 @@ class Line(BaseModel):
 
 
 class Script(BaseModel):
-    """One conversation. `at`: local time of the call, in the agent's time zone."""
+    """One conversation. `at`: local time of the call, in the agent's time zone. `without`: agents not served in it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     at: datetime = datetime(2025, 12, 1, 9, 0)
     caller: str = "+15550100"
+    without: tuple[str, ...] = ()
     tools: dict[str, Any] = Field(default_factory=dict)
     reasoning: dict[str, Any] = Field(default_factory=dict)
     lines: tuple[Line, ...]
