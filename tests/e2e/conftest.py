@@ -65,7 +65,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
         names: list[str], protocol: str, options: UpOptions | None = None, backend: str = "local"
     ) -> list[StoryReport]:
         with tempfile.TemporaryDirectory() as data:
-            options = options or UpOptions(port=demo.free_port(), ops_port=0)
+            options = options or UpOptions(port=demo.free_port(), ops_port=0, session_port=0)
             options = UpOptions(**(vars(options) | {"data": Path(data)}))
             async with people() as crowd, scene(options, crowd, backend) as stage:
                 reports = await asyncio.gather(*(one(stage, crowd, name, protocol) for name in names))

@@ -64,7 +64,7 @@ def up(
     kafka: Annotated[str, typer.Option(help="HOST:PORT of Kafka, with --multi.")] = "",
     redis: Annotated[str, typer.Option(help="redis://HOST:PORT, with --multi.")] = "",
     replicas: Annotated[str, typer.Option(help="With --multi: gateway=2,llm-relay=2,...")] = "",
-    session_port: Annotated[int, typer.Option(help="Port of the session service, with --multi.")] = 50051,
+    session_port: Annotated[int, typer.Option(help="Port of the session service, on loopback.")] = 50051,
     json: Json = False,
 ) -> None:
     """Serve calls, in one process or (--multi) with a process for each service."""
@@ -173,7 +173,7 @@ def events(
     from_start: Annotated[bool, typer.Option("--from-start", help="All that the log holds, then on.")] = False,
     json: Json = False,
 ) -> None:
-    """Follow the log of facts of a running OpusAgent (`up --multi`)."""
+    """Follow the log of facts of a running OpusAgent."""
     from opusagent_cli.watching import follow
 
     go(follow(session, Terminal(json=json), from_start=from_start))
@@ -181,7 +181,7 @@ def events(
 
 @app.command()
 def sessions(session: SessionAt = "127.0.0.1:50051", json: Json = False) -> None:
-    """List saved sessions of a running OpusAgent (`up --multi`)."""
+    """List saved sessions of a running OpusAgent."""
     from opusagent_cli.watching import list_sessions
 
     go(list_sessions(session, Terminal(json=json)))

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opusagent_cli import visiting
 from opusagent_cli.console import Terminal
 from opusagent_cli.options import DEMO_ACCOUNT, DEMO_HUMAN, DEMO_TOKEN, REPOSITORY, UpOptions, UsageError
 from opusagent_cli.people import People, people
@@ -61,12 +62,18 @@ async def play(options: DemoOptions, terminal: Terminal) -> bool:
     """Play one story or all; returns whether everything promised was observed."""
     names = list(STORIES) if options.story == "all" else [options.story]
     reports = []
+    if options.url:
+        async with session_at(options.session) as session:
+            await visiting.must_be_there(options.url, session, options.session)
     async with people() as crowd:
         for name in names:
             terminal.say(f"\n{name} over {options.protocol}: {STORIES[name].title}\n")
             reports.append(await _play_one(name, options, crowd, terminal))
             _conclude(reports[-1], terminal)
-    return all(report.ok for report in reports)
+    good = all(report.ok for report in reports)
+    if options.url and not good and not terminal.json:
+        terminal.say(visiting.how_to_start(options.url, f"http://127.0.0.1:{options.network_port}"))
+    return good
 
 
 async def run_and_serve(options: UpOptions, terminal: Terminal) -> None:
@@ -102,8 +109,8 @@ async def _first_call(running: Running, network: PhoneNetwork, options: UpOption
 async def _play_one(name: str, options: DemoOptions, crowd: People, terminal: Terminal) -> StoryReport:
     async with contextlib.AsyncExitStack() as stack:
         if options.url:
-            network = await stack.enter_async_context(phone_network(options.network_port))
             session = await stack.enter_async_context(session_at(options.session))
+            network = await stack.enter_async_context(phone_network(options.network_port))
             url, data = options.url, options.data
         else:
             network = await stack.enter_async_context(phone_network(0))
@@ -112,6 +119,7 @@ async def _play_one(name: str, options: DemoOptions, crowd: People, terminal: Te
             up = UpOptions(
                 port=free_port(),
                 ops_port=0,
+                session_port=0,
                 data=data,
                 backend=options.backend,
                 phone_network=network.url,
@@ -121,6 +129,8 @@ async def _play_one(name: str, options: DemoOptions, crowd: People, terminal: Te
             url = up.public_url
         world = environment(Scene(url, network, session, bookings_in(data)), crowd, _teller(terminal))
         world.record = options.record
+        if options.url:
+            world.sms_grace_s = visiting.GRACE_S
         return await run_story(name, options.protocol, world)
 
 

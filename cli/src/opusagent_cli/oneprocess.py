@@ -1,6 +1,7 @@
 """All five services in this process: in-process bus, sessions and log in SQLite, local speech unless set otherwise."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic_settings import BaseSettings
@@ -18,7 +19,8 @@ import session.settings
 from chassis.bus_inprocess import InProcessBus
 from chassis.http import HttpServer, serve_ops
 from chassis.lifecycle import Service
-from chassis.rpc import direct
+from chassis.rpc import RpcServer, direct, serve
+from opusagent.session.v1.session_pb2_grpc import add_SessionServiceServicer_to_server
 from opusagent_cli.options import UpOptions, settings_of
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class OneProcess:
         )
         self._started: list[Service] = []
         self._ops: HttpServer | None = None
+        self._port: RpcServer | None = None
 
     @property
     def services(self) -> Sequence[Service]:
@@ -76,9 +79,24 @@ class OneProcess:
             self._started.append(service)
         routes = self._gateway.ops_routes
         self._ops = await serve_ops(self.options.host, self.options.ops_port, lambda: self.ready, routes)
+        await self._open_session(progress)
+
+    async def _open_session(self, progress: Callable[[str], None]) -> None:
+        """Let other commands look into session; a taken port keeps nobody from being served."""
+        port = self.options.session_port
+        if not port:
+            return
+        try:
+            registration = (add_SessionServiceServicer_to_server, self._session.servicer)
+            self._port = await serve([registration], "127.0.0.1", port)
+        except OSError:
+            self.options = replace(self.options, session_port=0)
+            progress(f"port {port} is taken: `opusagent events` and others cannot look in here; see --session-port")
 
     async def stop(self) -> None:
         """Stop in reverse order; each service keeps the promises it gave."""
+        if self._port is not None:
+            await self._port.stop()
         if self._ops is not None:
             await self._ops.stop()
         while self._started:

@@ -30,6 +30,7 @@ class UpOptions:
     port: int = 8080
     ops_port: int = 9090
     session_port: int = 50051
+    """On loopback; 0 = none, in one process."""
     data: Path = Path("data")
     agent: str = ""
     agents_path: Path | None = None

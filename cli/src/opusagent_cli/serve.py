@@ -120,7 +120,7 @@ def announce(running: Running, terminal: Terminal) -> None:
     if terminal.json:
         ops = f"http://{options.host}:{options.ops_port}"
         url = f"http://{options.host}:{options.port}"
-        session = f"127.0.0.1:{options.session_port}"
+        session = f"127.0.0.1:{options.session_port}" if options.session_port else ""
         terminal.machine(json.dumps({"event": "ready", "url": url, "ops": ops, "session": session}))
         return
     host = f"{options.host}:{options.port}"
@@ -128,6 +128,8 @@ def announce(running: Running, terminal: Terminal) -> None:
     terminal.say(f"  Twilio       http://{host}/twilio/voice  ws://{host}/twilio/media")
     terminal.say(f"  AudioCodes   ws://{host}/audiocodes")
     terminal.say(f"  operator     http://{options.host}:{options.ops_port}/calls  /metrics  /healthz  /readyz")
+    if options.session_port:
+        terminal.say(f"  session      127.0.0.1:{options.session_port}  (for opusagent events, sessions, demo --url)")
     terminal.say("Try, in another terminal:")
     said = " ".join(f'"{words}"' for words in worth_saying(options))
     terminal.say(f"  opusagent call --url ws://{host}/twilio/media --protocol twilio --say {said}\n")

@@ -22,6 +22,7 @@ from fsa_engine.domain.snapshot import Snapshot
 from fsa_engine.domain.step import Step
 from fsa_engine.settings import EngineSettings
 from fsa_engine.testing import FakeSession
+from fsa_engine.vault import Vault
 from opusagent.call.v1.call_pb2 import CHANNEL_TWILIO, DIRECTION_INBOUND, CallInfo, Route
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIALOGUE, STYLE_DIRECTED
 from opusagent.events.v1.events_pb2 import CallEvent
@@ -279,6 +280,11 @@ class World:
         """Return a new call's relay."""
         relay = self.relays[call_id] = Relay(self.bus, call_id, session_id, engine_slot)
         return relay
+
+    def saved(self, session_id: str = "session-1") -> Snapshot:
+        """Return what is saved of a session, with nothing sealed."""
+        kept = self.session.session(session_id)
+        return Snapshot.from_bytes(kept.snapshot, Vault(session_id, kept.key).unseal)
 
     def hear(self, record: bytes, _: object) -> None:
         for item in media.RelayInbox.FromString(record).items:

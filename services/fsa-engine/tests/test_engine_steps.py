@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from chassis import unknown
@@ -31,8 +30,8 @@ def agents(odd_server: Path) -> Path:
 
 def stepped(world: World, session_id: str = "session-1") -> list[str]:
     """Return the ids of the events in the saved snapshot, in order."""
-    snapshot = world.session.session(session_id).snapshot
-    return orjson.loads(snapshot)["keys"].split() if snapshot else []
+    keys: str = world.saved(session_id).keys
+    return keys.split()
 
 
 async def test_a_call_opens_with_a_plan_and_a_greeting(world: World) -> None:

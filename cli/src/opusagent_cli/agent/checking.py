@@ -10,6 +10,7 @@ from fsa_engine.domain.conversation import load_scripts
 from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.loading import DefinitionError, Problem, load_agent
 from fsa_engine.domain.loading.source import Source, read_source
+from fsa_engine.domain.loading.together import check_together
 from opusagent_cli.agent.files import agent_files, conversation_files
 from opusagent_cli.agent.risks import risks, shared_numbers
 from opusagent_cli.console import Terminal
@@ -52,6 +53,7 @@ def examine(paths: Iterable[Path]) -> Checked:
     checked = Checked(agent_files(paths), [], [])
     for file in checked.files:
         checked.findings += [Finding("error", problem) for problem in _problems(file, checked.good)]
+    checked.findings += [Finding("error", problem) for problem in check_together(checked.good)]
     warnings = [problem for agent, source in checked.good for problem in risks(agent, source)]
     warnings += shared_numbers(checked.good)
     answered = _answered(checked.files)

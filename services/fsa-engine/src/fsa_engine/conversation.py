@@ -31,7 +31,7 @@ from fsa_engine.intents import IntentRunner, Returned
 from fsa_engine.jobs import Announced, Job
 from fsa_engine.lines import Lines
 from fsa_engine.metrics import CONFLICTS, EVENTS, EVENTS_DROPPED, EVENTS_REPEATED, KEYS_UNREADABLE, STEP_SECONDS
-from fsa_engine.open_intents import OpenIntents, TakeOver, Visit
+from fsa_engine.open_intents import Means, OpenIntents, TakeOver, Visit
 from fsa_engine.speaking import Manner, Speaker, manner
 from fsa_engine.standing import standing
 from fsa_engine.vault import Vault
@@ -186,7 +186,7 @@ class Conversation:
             if not self._intents.is_next_try(intent):
                 return False
             event_id = f"{intent.intent_id}/try{standing(intent).number}/{self._ports.runner.process}"
-            snapshot = state.snapshot.to_bytes()
+            snapshot = state.snapshot.to_bytes(state.vault.seal)
             request = wire.take_over_request(self.session_id, intent, state.version, snapshot, event_id)
             try:
                 saved = await self._ports.store.save(request)
@@ -285,7 +285,14 @@ class Conversation:
             mark = self._ports.runner.mark
             private = is_private(agent.agent, made.snapshot)
             request = wire.save_request(
-                self.session_id, call_id, job.event, state.version, made, mark=mark, private=private
+                self.session_id,
+                call_id,
+                job.event,
+                state.version,
+                made,
+                mark=mark,
+                private=private,
+                seal=state.vault.seal,
             )
             try:
                 saved = await self._ports.store.save(request)
@@ -317,7 +324,7 @@ class Conversation:
             return
         self._intents.abandon(_waited_for(before.snapshot) - _waited_for(after.snapshot))
         self._state = after
-        self._start(saved.intents, after.agent)
+        self._start(saved.intents, after)
 
     async def _loaded(self, event: Event | None) -> _State:
         if self._state is None:
@@ -328,13 +335,14 @@ class Conversation:
     async def _load(self, event: Event | None) -> LoadTaskResponse:
         """Read the session as it is saved, and settle what it left undone."""
         loaded = await self._ports.store.load(self.session_id)
-        snapshot = Snapshot.from_bytes(loaded.snapshot)
+        vault = Vault(self.session_id, loaded.session_key)
+        snapshot = Snapshot.from_bytes(loaded.snapshot, vault.unseal)
         agent = self._agent(snapshot, event)
-        self._state = _State(snapshot, loaded.version, agent, Vault(self.session_id, loaded.session_key))
+        self._state = _State(snapshot, loaded.version, agent, vault)
         self._speaker.loaded(loaded.version)
         self._alarm.set(self._wake_ms())
         self._intents.loaded(loaded.open_intents)
-        self._start(loaded.open_intents, agent)
+        self._start(loaded.open_intents, self._state)
         return loaded
 
     def _wake_ms(self) -> int:
@@ -353,11 +361,12 @@ class Conversation:
         begun = snapshot.call.call_id or snapshot.definition_hash
         return catalog.find(snapshot.definition_hash, snapshot.call.callee) if begun else None
 
-    def _start(self, intents: Iterable[Intent], agent: ServedAgent | None) -> None:
-        if agent is None:
+    def _start(self, intents: Iterable[Intent], state: _State) -> None:
+        if state.agent is None:
             return
+        means = Means(state.agent.server, self._serves, state.vault.unseal, self.lines.call_id)
         for intent in intents:
-            self._intents.start(intent, agent.server, self._serves, self.lines.call_id)
+            self._intents.start(intent, means)
 
     def _serves(self, agent: str) -> bool:
         return self._ports.catalog.named(agent) is not None

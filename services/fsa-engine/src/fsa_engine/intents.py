@@ -14,13 +14,16 @@ from typing import Any
 from chassis.facts import FactLog
 from chassis.ids import Clock
 from chassis.logging import get_logger
+from chassis.sealing import SealError
 from fsa_engine.adapters.mcp_tools import Failure, Outcome, ToolServer
 from fsa_engine.adapters.reasoner import Question, Reasoner, Thinking
 from fsa_engine.domain.events import HandedOver, ReasoningReturned, ToolProgressed, ToolReturned
+from fsa_engine.domain.snapshot import Unseal
 from fsa_engine.metrics import REASONING_SECONDS, REASONINGS, TOOL_CALLS, TOOL_SECONDS
 from fsa_engine.settling import Attempt, Elsewhere, Journal, Settled
 from fsa_engine.standing import Standing, limit_ms, marked, payload_of, standing
 from fsa_engine.tool_call import ToolCall
+from fsa_engine.vault import opened_payload
 from opusagent.session.v1.session_pb2 import Intent
 
 PROGRESS_FIRST_MS = 2500
@@ -43,7 +46,7 @@ class Work:
     """An open intent and what is needed to carry it out.
 
     `take_over` saves the intent as given and returns whether that succeeded (see `settling.TakeOver`). `serves`:
-    whether an agent of a name takes over conversations. `report` hears of progress.
+    whether an agent of a name takes over conversations. `report` hears of progress. `unseal` opens what is sensitive.
     """
 
     session_id: str
@@ -53,6 +56,11 @@ class Work:
     take_over: Callable[[Intent], Awaitable[bool]]
     serves: Callable[[str], bool]
     report: Callable[[ToolProgressed], None]
+    unseal: Unseal
+
+    def payload(self) -> Mapping[str, Any]:
+        """Return what the intent is about, with nothing sealed. Raises ValueError, SealError."""
+        return opened_payload(payload_of(self.intent), self.unseal)
 
 
 class IntentRunner:
@@ -106,7 +114,7 @@ class IntentRunner:
 
     async def _reason(self, work: Work) -> ReasoningReturned:
         try:
-            payload = payload_of(work.intent)
+            payload = work.payload()
             thinking = Thinking(problem="late")
             if self._begin(work):
                 started = time.perf_counter()
@@ -126,10 +134,14 @@ class IntentRunner:
 
     def _hand_over(self, work: Work) -> HandedOver:
         """Hand over to another agent, if it is served; harmless to do again."""
-        payload = payload_of(work.intent)
+        who = self._who(work.intent.intent_id)
+        try:
+            payload = work.payload()
+        except SealError as error:
+            return HandedOver(**who, ok=False, error=str(error))
         name = str(payload.get("agent", ""))
         return HandedOver(
-            **self._who(work.intent.intent_id),
+            **who,
             ok=work.serves(name),
             from_agent=str(payload.get("from_agent", "")),
             task=str(payload.get("task", "")),
@@ -185,7 +197,7 @@ class IntentRunner:
         return {"event_id": f"{intent_id}/result", "at_ms": self._clock(), "intent_id": intent_id}
 
     def _attempt(self, work: Work) -> Attempt:
-        call = ToolCall.of(work.intent)
+        call = ToolCall.of(work.intent.intent_id, work.payload())
         number = standing(work.intent).number
 
         async def take_over() -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fsa_engine.adapters.line_post import Line
 from fsa_engine.domain.events import ToolProgressed
+from fsa_engine.domain.snapshot import Unseal
 from fsa_engine.intents import FindServer, IntentRunner, Returned, Work
 from fsa_engine.settling import Elsewhere
 from fsa_engine.standing import payload_of, standing
@@ -30,6 +31,16 @@ class Visit:
     """Load the session and settle what it left undone. `line`: who is told of it, unless a call is known here."""
 
     line: Line | None = None
+
+
+@dataclass(frozen=True)
+class Means:
+    """What intents are carried out with: see `intents.Work`."""
+
+    find_server: FindServer
+    serves: Callable[[str], bool]
+    unseal: Unseal
+    call_id: str
 
 
 @dataclass
@@ -64,11 +75,20 @@ class OpenIntents:
         for intent_id, known in self._open.items():
             known.intent = saved.get(intent_id)
 
-    def start(self, intent: Intent, find_server: FindServer, serves: Callable[[str], bool], call_id: str) -> None:
+    def start(self, intent: Intent, means: Means) -> None:
         """Carry an intent out in the background, unless that goes on already."""
         if intent.intent_id in self._open:
             return
-        work = Work(self._session_id, call_id, intent, find_server, self._take_over, serves, self._put)
+        work = Work(
+            session_id=self._session_id,
+            call_id=means.call_id,
+            intent=intent,
+            find_server=means.find_server,
+            take_over=self._take_over,
+            serves=means.serves,
+            report=self._put,
+            unseal=means.unseal,
+        )
         task = asyncio.create_task(self._carry_out(work), name=f"intent-{intent.intent_id}")
         self._open[intent.intent_id] = _Open(intent, task, _writes(intent))
 

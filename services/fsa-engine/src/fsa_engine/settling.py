@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from chassis.facts import FactLog
 from chassis.ids import Clock
 from fsa_engine.adapters.mcp_tools import Failure, Outcome, ToolServer
-from fsa_engine.tool_call import ToolCall, masked
+from fsa_engine.tool_call import ToolCall, shown_arguments, shown_result
 from fsa_engine.wire import canonical
 from opusagent.events.v1 import events_pb2 as facts
 
@@ -62,7 +62,7 @@ class Journal:
     def called(self) -> None:
         """Record that the tool is called."""
         self.attempt += 1
-        arguments = canonical(masked(self.call.arguments, self.call.sensitive))
+        arguments = canonical(shown_arguments(self.call))
         called = facts.ToolCalled(
             tool=self.call.tool, intent_id=self.call.intent_id, arguments_json=arguments, attempt=self.attempt
         )
@@ -70,7 +70,7 @@ class Journal:
 
     def returned(self, outcome: Outcome) -> None:
         """Record what came of it, its size bounded."""
-        shown = {"error": str(outcome.failure)} if outcome.failure else masked(outcome.value, self.call.sensitive)
+        shown = {"error": str(outcome.failure)} if outcome.failure else shown_result(self.call, outcome.value)
         text = canonical(shown)
         size = len(text.encode())
         returned = facts.ToolReturned(

@@ -7,8 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from fsa_engine.domain.rules import Rule, RuleError, Rules
-from fsa_engine.standing import DEFAULT_TIMEOUT_MS, limit_ms, payload_of
-from opusagent.session.v1.session_pb2 import Intent
+from fsa_engine.standing import DEFAULT_TIMEOUT_MS, limit_ms
 
 MASK = "***"
 HAPPENED = "result.found"
@@ -60,23 +59,34 @@ class ToolCall:
     lookup: Lookup | None
     seconds: float
     sensitive: frozenset[str]
+    result_sensitive: bool
 
     @staticmethod
-    def of(intent: Intent) -> "ToolCall":
-        """Decode an intent. Raises ValueError, KeyError when it is no tool call."""
-        payload = payload_of(intent)
+    def of(intent_id: str, payload: Mapping[str, Any]) -> "ToolCall":
+        """Decode an intent's payload. Raises ValueError, KeyError when it is no tool call."""
         lookup = payload.get("lookup")
         return ToolCall(
-            intent_id=intent.intent_id,
+            intent_id=intent_id,
             server=payload["server"],
             tool=payload["tool"],
             arguments=payload.get("arguments") or {},
             write=bool(payload.get("write")),
             settle=payload.get("settle") or "",
-            lookup=Lookup.of(lookup, intent.intent_id) if lookup else None,
+            lookup=Lookup.of(lookup, intent_id) if lookup else None,
             seconds=limit_ms(payload) / 1000,
             sensitive=frozenset(payload.get("sensitive") or ()),
+            result_sensitive=bool(payload.get("result_sensitive")),
         )
+
+
+def shown_arguments(call: ToolCall) -> Any:
+    """Return a call's arguments as the log may show them."""
+    return masked(call.arguments, call.sensitive)
+
+
+def shown_result(call: ToolCall, value: Any) -> Any:
+    """Return a call's result as the log may show it."""
+    return MASK if call.result_sensitive else masked(value, call.sensitive)
 
 
 def masked(value: Any, sensitive: frozenset[str]) -> Any:

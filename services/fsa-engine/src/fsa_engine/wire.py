@@ -6,9 +6,12 @@ from typing import Any
 import orjson
 
 from fsa_engine.domain import outputs as core
+from fsa_engine.domain.audit import with_sealed
 from fsa_engine.domain.events import Event, HandedOver, ReasoningReturned, ToolReturned
 from fsa_engine.domain.offering import ToolDecl
+from fsa_engine.domain.snapshot import Seal
 from fsa_engine.domain.step import Step
+from fsa_engine.vault import sealed_payload
 from opusagent.fsa.v1 import fsa_pb2 as fsa
 from opusagent.session.v1 import session_pb2 as session
 
@@ -42,6 +45,12 @@ def output(made: core.Output) -> fsa.Output:
     return fsa.Output(output_id=made.output_id, task_id=made.task_id, **_BODIES[type(made.body)](made.body))
 
 
+def intent(made: core.Intent, seal: Seal) -> session.Intent:
+    """Return an intent as it is saved: what is sensitive in it is sealed."""
+    payload = sealed_payload(plain(made.payload), seal)
+    return session.Intent(intent_id=made.intent_id, kind=made.kind, payload_json=canonical(payload))
+
+
 def toolbox(offered: Iterable[ToolDecl]) -> fsa.Toolbox:
     """Return what a conversing model may call now."""
     tools = (
@@ -49,11 +58,6 @@ def toolbox(offered: Iterable[ToolDecl]) -> fsa.Toolbox:
         for one in offered
     )
     return fsa.Toolbox(tools=tools)
-
-
-def intent(made: core.Intent) -> session.Intent:
-    """Return an intent as it is saved."""
-    return session.Intent(intent_id=made.intent_id, kind=made.kind, payload_json=canonical(made.payload))
 
 
 def business(made: core.Business, *, private: bool) -> session.Business:
@@ -97,11 +101,12 @@ def plain(value: Any) -> Any:
 
 
 def save_request(
-    session_id: str, call_id: str, event: Event, version: int, step: Step, *, mark: Mark, private: bool
+    session_id: str, call_id: str, event: Event, version: int, step: Step, *, mark: Mark, private: bool, seal: Seal
 ) -> session.SaveTaskRequest:
     """Return the one atomic save of a step computed from `version`; `mark` says on each intent who tries it.
 
-    A returned intent counts as settled even when the step had no use for its result any more.
+    `private`: who hears the caller after it. What is sensitive goes through `seal`. A returned intent counts as settled
+    even when the step had no use for its result any more.
     """
     returned = {event.intent_id} if isinstance(event, ToolReturned | ReasoningReturned | HandedOver) else set()
     return session.SaveTaskRequest(
@@ -109,10 +114,10 @@ def save_request(
         call_id=call_id,
         event_id=event.event_id,
         expected_version=version,
-        snapshot=step.snapshot.to_bytes(),
-        audit=audit(step.audit, step.summary),
+        snapshot=step.snapshot.to_bytes(seal),
+        audit=audit(with_sealed(step.audit, step.confidential, seal), step.summary),
         outputs=[output(made) for made in step.outputs],
-        intents=[mark(intent(made)) for made in step.intents],
+        intents=[mark(intent(made, seal)) for made in step.intents],
         settled_intents=sorted({*step.settled, *returned}),
         business=business(step.business, private=private),
         now_ms=event.at_ms,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fsa_engine.domain.definition import Act, Constant
+from fsa_engine.domain.secrecy import result_sensitive
 from fsa_engine.domain.snapshot import TaskInstance
 from fsa_engine.domain.turn import Turn
 
@@ -70,4 +71,5 @@ def tool_call(turn: Turn, task: TaskInstance, state: Act) -> dict[str, Any]:
         "task_id": task.task_id,
         "state": task.state,
         "sensitive": [name for name, given in state.arguments.items() if sensitive(turn, task, given)],
+        "result_sensitive": result_sensitive(turn.agent, turn.definition(task), state),
     }

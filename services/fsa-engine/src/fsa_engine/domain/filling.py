@@ -71,7 +71,7 @@ def _replaced(turn: Turn, task: TaskInstance, text: str) -> dict[str, Any]:
 def may_change(turn: Turn, task: TaskInstance, name: str) -> bool:
     """Tell whether a slot may change in the state that its task is in, by anyone but a tool."""
     only = getattr(turn.state(task), "may_change", None)
-    return turn.definition(task).slots[name].from_ != "tool" and (only is None or name in only)
+    return turn.definition(task).slots[name].from_ == "caller" and (only is None or name in only)
 
 
 def value_in(turn: Turn, task: TaskInstance, name: str, text: str, plain_only: bool) -> Any:

@@ -249,6 +249,11 @@ def _sub_task(turn: Turn, task: TaskInstance, state: SubTask) -> bool:
         value = argument(turn, task, given)
         source: Source = task.slots[given].source if isinstance(given, str) and given in task.slots else "operator"
         part = give_slot(turn, part, name, value, source)
+    missing = [name for name in definition.takes if name not in part.slots]
+    if missing:
+        turn.reject(f"{state.task}: not given {', '.join(missing)}")
+        fail(turn, part, "", "not_given")
+        return False
     if turn.snapshot.focus == task.task_id:
         turn.change(focus=part.task_id)
     enter(turn, part, definition.initial)
@@ -277,7 +282,10 @@ def _hand_over(turn: Turn, task: TaskInstance, state: HandOver) -> bool:
     if state.text:
         turn.say(Progress(turn.text(task, state.text)), task.task_id)
     slots = turn.definition(task).slots
-    named = {name: argument(turn, task, name if name in slots else f"context.{name}") for name in state.context}
+    sources = {
+        name: given if given != name or name in slots else f"context.{name}" for name, given in state.context.items()
+    }
+    named = {name: argument(turn, task, given) for name, given in sources.items()}
     payload = {
         "agent": state.agent,
         "task": state.task or "",
@@ -285,7 +293,7 @@ def _hand_over(turn: Turn, task: TaskInstance, state: HandOver) -> bool:
         "from_agent": turn.agent.agent,
         "task_id": task.task_id,
         "state": task.state,
-        "sensitive": [n for n in state.context if sensitive(turn, task, n if n in slots else f"context.{n}")],
+        "sensitive": [name for name, given in sources.items() if sensitive(turn, task, given)],
     }
     turn.put(task, waiting=turn.intend(payload, "handover"))
     return False

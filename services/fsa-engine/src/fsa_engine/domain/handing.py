@@ -1,8 +1,9 @@
 """The call in other hands: what became of a transfer to a human, and of a hand-over to another agent."""
 
 from types import MappingProxyType
+from typing import Any
 
-from fsa_engine.domain.definition import Handoff, HandOver
+from fsa_engine.domain.definition import Handoff, HandOver, Slot
 from fsa_engine.domain.events import HandedOver, TransferReturned
 from fsa_engine.domain.floor import give, put_question
 from fsa_engine.domain.flow import close, fail, run
@@ -98,16 +99,26 @@ def _take_over(turn: Turn, event: HandedOver) -> None:
         misunderstood=0,
         facts=MappingProxyType(known),
     )
-    for name, value in list(event.context.items())[:50]:
+    given = dict(list(event.context.items())[:50])
+    slots = turn.agent.tasks[event.task].slots if event.task in turn.agent.tasks else {}
+    for name, value in given.items():
         declared = turn.agent.context.get(name)
         if declared is not None and checked(value, declared.type) is not None:
             put_fact(turn, name, value, "operator")
-    if event.task in turn.agent.tasks:
-        _begin(turn, event)
+        elif name not in slots:
+            turn.reject(f"{name[:64]}: neither slot nor fact of {turn.agent.agent}")
+    missing = [name for name in _takes(turn, event.task) if not _usable(slots[name], given.get(name))]
+    if missing:
+        turn.reject(f"{event.task}: not given {', '.join(missing)}")
+    if event.task in turn.agent.tasks and not missing:
+        start(turn, event.task, given=given)
     else:
         put_question(turn)
 
 
-def _begin(turn: Turn, event: HandedOver) -> None:
-    """Begin with the task that was asked for, and what the other agent knew for it."""
-    start(turn, event.task, given=dict(list(event.context.items())[:50]))
+def _takes(turn: Turn, name: str) -> tuple[str, ...]:
+    return turn.agent.tasks[name].takes if name in turn.agent.tasks else ()
+
+
+def _usable(slot: Slot, value: Any) -> bool:
+    return not slot.sensitive and checked(value, slot.type, slot.of) is not None

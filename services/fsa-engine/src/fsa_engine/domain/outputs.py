@@ -104,7 +104,7 @@ class Intent:
     `arguments` (JSON), `write`, `settle` ("", "idempotent_by_key", "lookup", "once"), `key_argument` (already filled in
     when set), `lookup` (`server`, `tool`, `arguments`, `key_argument`, which gets this intent's id, `timeout_ms` and
     `happened`, a CEL rule over the `result`; or None), `timeout_ms`, `task_id`, `state`, `sensitive` (names of
-    arguments that must be masked wherever they are shown).
+    arguments that must be masked wherever they are shown), `result_sensitive` (the result must be, as a whole).
 
     Of kind "reason": `instructions`, `context` (name to value: what the model may know here; the only caller data it
     gets), `proposals` (`slots` and `transitions` that may be proposed), `schema` (JSON Schema of `{thoughts, slots,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fsa_engine.domain.definition import Act, Agent, Collect
+from fsa_engine.domain.definition import Act, Agent, Collect, Task
 from fsa_engine.domain.events import (
     AnswerTask,
     CancelTask,
@@ -105,6 +105,11 @@ def result_hidden(agent: Agent, before: Snapshot, event: Event) -> bool:
     state = definition.states.get(task.state) if definition and task else None
     if definition is None or not isinstance(state, Act):
         return False
+    return result_sensitive(agent, definition, state)
+
+
+def result_sensitive(agent: Agent, definition: Task, state: Act) -> bool:
+    """Tell whether what a state's tool answers may hold a secret."""
     given = {name for name in state.arguments.values() if isinstance(name, str)}
     slots = {name for name, slot in definition.slots.items() if slot.sensitive}
     facts = {name for name, fact in agent.context.items() if fact.sensitive}

@@ -46,18 +46,19 @@ class Likely(Part):
 class Slot(Part):
     """A typed value that a task needs.
 
-    `from`: who gives it. `own_words`: never taken from a model without the caller's words. `sensitive`: masked wherever
-    it would be shown, saved sealed only. `capture`: dtmf = by keys alone, while the relay hears silence; the default of
-    what is sensitive. `confirm`: never, echo (said back in passing), explicit (asked for a yes before it counts).
-    `say`: how it is said back; last4 is the default of sensitive digits, hidden that of all else sensitive.
-    `normalise`: applied in order before checks. `min_length`/`max_length`: digits. `invalid`: asked in place of
-    `reprompt` after digits whose checksum is wrong. `cues`: words beside which a value is meant that nobody asked for
-    ("days": three days). `unit`: what a bare number is, of a duration.
+    `from`: who gives it: the caller, a tool, or (given) who starts the task, which is another agent that hands over or
+    the task that this one is a part of. `own_words`: never taken from a model without the caller's words.
+    `sensitive`: masked wherever it would be shown, saved sealed only. `capture`: dtmf = by keys alone, while the relay
+    hears silence; the default of what is sensitive. `confirm`: never, echo (said back in passing), explicit (asked for
+    a yes before it counts). `say`: how it is said back; last4 is the default of sensitive digits, hidden that of all
+    else sensitive. `normalise`: applied in order before checks. `min_length`/`max_length`: digits. `invalid`: asked in
+    place of `reprompt` after digits whose checksum is wrong. `cues`: words beside which a value is meant that nobody
+    asked for ("days": three days). `unit`: what a bare number is, of a duration.
     """
 
     type: Kind
     of: Scalar = "text"
-    from_: Literal["caller", "tool"] = Field("caller", alias="from")
+    from_: Literal["caller", "tool", "given"] = Field("caller", alias="from")
     description: str = ""
     prompt: Text | None = None
     reprompt: Text | None = None
@@ -102,8 +103,8 @@ class Slot(Part):
             raise ValueError("an IBAN cannot be keyed in; say capture: speech if it may be spoken")
         if self.sensitive and self.say in {"plain", "spelled"}:
             raise ValueError("what is sensitive is said back as last4 or hidden only")
-        if self.from_ == "tool" and self.confirm != "never":
-            raise ValueError("what a tool gives is confirmed in a confirm state")
+        if self.from_ != "caller" and self.confirm != "never":
+            raise ValueError("what the caller does not give is confirmed in a confirm state")
         return self
 
     @property

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from fsa_engine.domain.definition.base import Name, Part, Text
 from fsa_engine.domain.definition.edges import Constant, Effects, Guards, Retry, TimeLimit, Transition
@@ -253,18 +253,29 @@ class Handoff(_Any):
                 yield key, target
 
 
-class HandOver(_Any):
-    """Another agent takes over the conversation, with the slots and facts named in `context`.
+def _by_name(value: Any) -> Any:
+    return {name: name for name in value} if isinstance(value, list | tuple) else value
 
-    `task`: what it begins with. `failed`: where it leads when that agent does not exist; else the task ends there.
+
+class HandOver(_Any):
+    """Another agent takes over the conversation, with what `context` gives it.
+
+    `context`: name of a slot (of `task`) or fact there to a slot of this task, `context.<fact>`, `call.<field>` or a
+    constant; a list of slots and facts gives each under its own name. `task`: what it begins with. `failed`: where it
+    leads when that agent does not exist; else the task ends there.
     """
 
     kind: Literal["handover"]
     agent: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
     task: Name | None = None
     text: Text | None = None
-    context: tuple[Name, ...] = ()
+    context: Annotated[dict[Name, str | Constant], BeforeValidator(_by_name)] = Field(default_factory=dict)
     failed: Name | None = None
+
+    @property
+    def renames(self) -> bool:
+        """Whether `context` is written as a mapping."""
+        return any(name != given for name, given in self.context.items())
 
     def targets(self) -> Targets:
         """Yield (key, state) of every way out."""

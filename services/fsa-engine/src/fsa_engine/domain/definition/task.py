@@ -15,7 +15,8 @@ class Task(Part):
     """A Finite State Agent for one piece of business.
 
     `title`: as in "would you like to ...?"; `resume`: as in "we were ..."; `request`: as in "your ... was saved".
-    `internal`: runs only as a part of other tasks. `returns`: slots that are its result. `after`: open tasks for whose
+    `internal`: runs only as a part of other tasks. `takes`: slots without which it is not started, given by the
+    task that it is a part of or by another agent. `returns`: slots that are its result. `after`: open tasks for whose
     end it waits.
     """
 
@@ -26,6 +27,7 @@ class Task(Part):
     request: str = ""
     examples: tuple[str, ...] = ()
     after: tuple[Name, ...] = ()
+    takes: tuple[Name, ...] = ()
     returns: tuple[Name, ...] = ()
     slots: dict[Name, Slot] = Field(default_factory=dict)
     initial: Name

@@ -88,7 +88,7 @@ def _tasks(agent: Agent, source: Source) -> Iterator[Problem]:
     yield from _circles(waits, source, "a task that waits for itself never begins")
     used = {other for keys in parts.values() for others in keys.values() for other in others}
     for name, task in agent.tasks.items():
-        if task.internal and name not in used | {agent.resume.identify}:
+        if task.internal and not task.takes and name not in used | {agent.resume.identify}:
             path = ("tasks", f"#{name}")
             yield source.problem(path, f"internal task {name!r} is a part of none", "use it, or remove it")
 
@@ -146,6 +146,15 @@ def _task(place: Place) -> Iterator[Problem]:
     for index, name in enumerate(place.task.returns):
         if name not in place.task.slots:
             yield place.source.problem((*place.path, "returns", index), f"there is no slot {name!r}")
+    for index, name in enumerate(place.task.takes):
+        path = (*place.path, "takes", index)
+        if name not in place.task.slots:
+            yield place.source.problem(path, f"there is no slot {name!r}")
+        elif place.task.slots[name].from_ != "given":
+            yield place.source.problem(path, f"{name!r} is not given", "say from: given")
+    if place.task.takes and not place.task.internal:
+        fix = "say internal: true, or leave it optional"
+        yield place.source.problem((*place.path, "takes"), "callers cannot give what it takes", fix)
     for index, name in enumerate(place.task.after):
         if name not in place.agent.tasks:
             yield place.source.problem((*place.path, "after", index), f"there is no task {name!r}")

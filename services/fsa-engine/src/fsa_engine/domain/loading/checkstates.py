@@ -78,8 +78,8 @@ def _attention(place: Place, here: Path, state: State) -> Problems:
             path = (*here, field, index)
             if name not in slots:
                 yield source.problem(path, f"there is no slot {name!r}")
-            elif slots[name].from_ == "tool":
-                yield source.problem(path, f"{name!r} comes from a tool alone")
+            elif slots[name].from_ != "caller":
+                yield source.problem(path, f"{name!r} does not come from the caller")
             elif field == "proposals" and slots[name].by_keys:
                 yield source.problem(path, f"{name!r} comes from keys alone, a model cannot propose it")
             elif field == "proposals" and may_change is not None and name not in may_change:
@@ -133,8 +133,9 @@ def _collect(place: Place, here: Path, state: Collect) -> Problems:
     slot = place.task.slots.get(state.slot)
     if slot is None:
         yield place.source.problem((*here, "slot"), f"there is no slot {state.slot!r}", "declare it under slots")
-    elif slot.from_ == "tool":
-        yield place.source.problem((*here, "slot"), "a slot that a tool fills cannot be asked for")
+    elif slot.from_ != "caller":
+        who = "a tool" if slot.from_ == "tool" else "who starts the task"
+        yield place.source.problem((*here, "slot"), f"a slot that {who} fills cannot be asked for")
     elif state.may_change is not None and state.slot not in state.may_change:
         yield place.source.problem((*here, "may_change"), f"{state.slot!r} is asked for here and may not change")
 
@@ -193,13 +194,18 @@ def _sub_task(place: Place, here: Path, state: SubTask) -> Problems:
         if other is not None and name not in other.slots:
             yield place.source.problem((*here, "arguments", f"#{name}"), f"{state.task} has no slot {name!r}")
         yield from check_argument(place, (*here, "arguments", name), given)
+    for name in other.takes if other else ():
+        if name not in state.arguments:
+            yield place.source.problem((*here, "arguments"), f"{state.task} takes {name!r}", "give it")
     yield from _fill(place, here, state.fill)
 
 
 def _hand_over(place: Place, here: Path, state: HandOver) -> Problems:
-    for index, name in enumerate(state.context):
-        if name not in place.task.slots and name not in place.facts:
+    for index, (name, given) in enumerate(state.context.items()):
+        if not state.renames and name not in place.task.slots and name not in place.facts:
             yield place.source.problem((*here, "context", index), f"{name!r} is neither slot nor fact")
+        elif name != given:
+            yield from check_argument(place, (*here, "context", name), given)
     if state.agent == place.agent.agent:
         yield place.source.problem((*here, "agent"), "an agent does not hand over to itself", "start the task instead")
 

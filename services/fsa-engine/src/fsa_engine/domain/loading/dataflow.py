@@ -64,7 +64,7 @@ def filled_at(task: Task) -> dict[str, frozenset[str]]:
     """Return, for each state, the slots that are filled on every path to it."""
     everything = frozenset(task.slots)
     filled = dict.fromkeys(task.states, everything)
-    filled[task.initial] = frozenset()
+    filled[task.initial] = frozenset(task.takes)
     waiting = [task.initial]
     seen: set[str] = set()
     while waiting:
