@@ -10,8 +10,10 @@ import pytest
 
 from audio import g711
 from audio.formats import MULAW_8K
+from audio.levels import rms_dbfs
 from audio.transcode import resample
 from speech.endpointing import Endpointer, SpeechEnded, SpeechStarted
+from speech.engines.local import LEAD_KEPT_MS, without_lead
 from speech.registry import recogniser, synthesiser
 from speech.stt import RATE, Hints, Recogniser, RecognitionError, Samples
 from speech.tts import Synthesiser
@@ -165,3 +167,23 @@ async def test_pocketsphinx_chooses_among_the_expected(workers: Workers, voices:
     assert (await ear.transcribe(np.zeros(100, np.int16))).no_speech
     strange = Hints("choice", ("xyzzyplugh",))
     assert isinstance((await ear.transcribe(line, strange)).text, str)
+
+
+async def test_a_voice_does_not_let_callers_wait(voices: dict[str, Synthesiser]) -> None:
+    for voice in voices.values():
+        async for piece in voice.stream("One moment, please. What time would you like to come in?"):
+            frame = voice.rate // 50
+            heard = next(at for at in range(0, len(piece), frame) if rms_dbfs(piece[at : at + frame]) > -45)
+            assert heard * 1000 / voice.rate <= 150
+
+
+def test_silence_before_speech_is_cut_and_nothing_else() -> None:
+    rate = 8000
+    speech = (3000 * np.sin(np.arange(rate) / 5)).astype(np.int16)
+    late = np.concatenate((np.zeros(rate // 2, np.int16), speech))
+    cut = without_lead(late, rate)
+    assert len(cut) == rate + rate * LEAD_KEPT_MS // 1000
+    assert np.array_equal(cut[-rate:], speech)
+    assert np.array_equal(without_lead(speech, rate), speech)
+    silence = np.zeros(rate, np.int16)
+    assert np.array_equal(without_lead(silence, rate), silence)

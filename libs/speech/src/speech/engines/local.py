@@ -4,10 +4,15 @@ import threading
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterator
 
+from audio.levels import rms_dbfs
 from speech.text import clauses, speakable
 from speech.tts import Samples, Synthesiser, SynthesisError
 from speech.workers import Priority, Workers
 
+LEAD_DBFS = -60.0
+"""Quieter than this is silence; the first breath of a voice is louder."""
+LEAD_KEPT_MS = 40
+_FRAME_MS = 10
 _WARM_UP = "Hello, this is a test at 10:30."
 
 
@@ -62,5 +67,15 @@ class LocalSynthesiser(Synthesiser):
                 samples = self._speak(clause)
             except Exception as error:
                 raise SynthesisError(f"{self.name} failed: {type(error).__name__}") from error
+            samples = without_lead(samples, self.rate)
             if len(samples):
                 yield samples
+
+
+def without_lead(samples: Samples, rate: int) -> Samples:
+    """Return speech without the silence before it, of which voices give a third of a second that callers wait for."""
+    size = rate * _FRAME_MS // 1000
+    for at in range(0, len(samples), size):
+        if rms_dbfs(samples[at : at + size]) > LEAD_DBFS:
+            return samples[max(0, at - rate * LEAD_KEPT_MS // 1000) :]
+    return samples
