@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
+from confluent_kafka import KafkaException
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from chassis.bus import RELAY_INBOX, BusError
 from chassis.bus_kafka import KafkaBus, log_writer
-from chassis.bus_kafka.inbox_sender import FLUSH_BYTES, MAX_ITEM_BYTES, PENDING_BYTES, InboxSender
+from chassis.bus_kafka.inbox_sender import FLUSH_BYTES, MAX_FLYING, MAX_ITEM_BYTES, PENDING_BYTES, InboxSender
 from chassis.bus_kafka.log_writer import LogWriter
 
 
@@ -49,13 +50,59 @@ class FakeProducer:
                 await self.grown.wait()
 
 
-@pytest.fixture
-async def producer() -> FakeProducer:
-    return FakeProducer()
+class FakeInboxProducer:
+    """librdkafka's producer, whose acknowledgements and failures are the test's."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[int, bytes]] = []
+        self.failures: list[Exception] = []
+        self.unflushed = 0
+        self.purged = False
+        self.grown = asyncio.Event()
+        self.looked = asyncio.Event()
+        self._landing: list[tuple[Any, Any]] = []
+        self._flying: list[Any] = []
+
+    def list_topics(self, topic: str, timeout: float) -> None:
+        if self.failures:
+            raise self.failures.pop()
+
+    def produce(self, topic: str, value: bytes, partition: int, headers: Any, on_delivery: Any) -> None:
+        if self.failures:
+            raise self.failures.pop()
+        self.sent.append((partition, value))
+        self._flying.append(on_delivery)
+        self.grown.set()
+
+    def land(self, error: object = None) -> None:
+        self._landing.append((self._flying.pop(0), error))
+
+    def poll(self, timeout: float) -> None:
+        landing, self._landing = self._landing, []
+        for on_delivery, error in landing:
+            on_delivery(error, None)
+        self.looked.set()
+
+    def flush(self, timeout: float) -> int:
+        return self.unflushed
+
+    def purge(self) -> None:
+        self.purged = True
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.sent) < count:
+                self.grown.clear()
+                await self.grown.wait()
 
 
 @pytest.fixture
-async def sender(producer: FakeProducer):
+async def producer() -> FakeInboxProducer:
+    return FakeInboxProducer()
+
+
+@pytest.fixture
+async def sender(producer: FakeInboxProducer):
     sender = InboxSender(producer, interval=0.0)
     await sender.start([RELAY_INBOX])
     yield sender
@@ -68,39 +115,55 @@ def _dropped(reason: str) -> float:
     )
 
 
-async def test_what_comes_while_a_record_is_in_flight_goes_as_one_when_it_landed(producer, sender) -> None:
-    sender.post(RELAY_INBOX, 1, b"a", ())
-    await producer.until(1)
+async def fly(producer: FakeInboxProducer, sender: InboxSender) -> None:
+    """Have as many records of slot 1 unacknowledged as may be."""
+    for number in range(MAX_FLYING):
+        sender.post(RELAY_INBOX, 1, b"%d" % number, ())
+        await producer.until(number + 1)
+
+
+async def test_what_comes_while_records_are_in_flight_goes_as_one_when_they_landed(producer, sender) -> None:
+    await fly(producer, sender)
     for item in (b"b", b"c", b"d"):
         sender.post(RELAY_INBOX, 1, item, ())
         await asyncio.sleep(0)
-    assert producer.sent == [(1, b"a")]
-    producer.acks[0].set_result(None)
+    assert len(producer.sent) == MAX_FLYING
+    producer.land()
+    await producer.until(MAX_FLYING + 1)
+    assert producer.sent[MAX_FLYING:] == [(1, b"bcd")]
+
+
+async def test_a_busy_slot_gets_one_record_an_interval(producer) -> None:
+    sender = InboxSender(producer, interval=0.05)
+    sender.post(RELAY_INBOX, 1, b"a", ())
+    await producer.until(1)
+    for item in (b"b", b"c"):
+        sender.post(RELAY_INBOX, 1, item, ())
+        await asyncio.sleep(0)
     await producer.until(2)
-    assert producer.sent[1:] == [(1, b"bcd")]
+    assert producer.sent == [(1, b"a"), (1, b"bc")]
+    await sender.stop(1.0)
 
 
 async def test_slots_do_not_wait_for_each_other(producer, sender) -> None:
-    sender.post(RELAY_INBOX, 1, b"a", ())
-    await producer.until(1)
+    await fly(producer, sender)
     sender.post(RELAY_INBOX, 2, b"b", ())
-    await producer.until(2)
-    assert producer.sent == [(1, b"a"), (2, b"b")]
+    await producer.until(MAX_FLYING + 1)
+    assert producer.sent[-1] == (2, b"b")
 
 
 async def test_behind_a_dead_broker_the_oldest_items_go(producer, sender) -> None:
     before = _dropped("behind")
-    sender.post(RELAY_INBOX, 1, b"first", ())
-    await producer.until(1)
+    await fly(producer, sender)
     item = 65_536
     fit = PENDING_BYTES // item
     for number in range(fit + 5):
         sender.post(RELAY_INBOX, 1, bytes([number]) * item, ())
     assert _dropped("behind") == before + 5
-    producer.acks[0].set_exception(KafkaConnectionError("gone"))
-    await producer.until(2)
-    assert producer.sent[1][1][0] == 5
-    assert len(producer.sent[1][1]) <= FLUSH_BYTES
+    producer.land("gone")
+    await producer.until(MAX_FLYING + 1)
+    assert producer.sent[-1][1][0] == 5
+    assert len(producer.sent[-1][1]) <= FLUSH_BYTES
 
 
 async def test_too_large_an_item_is_refused_and_counted(producer, sender) -> None:
@@ -112,7 +175,7 @@ async def test_too_large_an_item_is_refused_and_counted(producer, sender) -> Non
     assert _dropped("too_large") == before + 1
 
 
-@pytest.mark.parametrize("error", [KafkaConnectionError("gone"), AssertionError("no such partition"), TypeError("odd")])
+@pytest.mark.parametrize("error", [KafkaException("gone"), BufferError("queue full"), TypeError("odd")])
 async def test_no_failure_ends_the_sender(producer, sender, error) -> None:
     producer.failures.append(error)
     with capture_logs() as lines:
@@ -123,14 +186,33 @@ async def test_no_failure_ends_the_sender(producer, sender, error) -> None:
     assert [line["event"] for line in lines] == ["inbox records cannot be sent"]
 
 
-async def test_stopping_sends_what_waits(producer) -> None:
+async def test_a_failure_is_noticed_though_nothing_more_is_posted(producer, sender) -> None:
+    before = _dropped("broker")
+    sender.post(RELAY_INBOX, 1, b"lost", ())
+    await producer.until(1)
+    producer.land("timed out")
+    producer.looked.clear()
+    await asyncio.wait_for(producer.looked.wait(), 5)
+    assert _dropped("broker") == before + 1
+
+
+async def test_topics_that_cannot_be_learnt_are_trouble(producer) -> None:
+    producer.failures.append(KafkaException("no broker"))
+    with pytest.raises(BusError, match="no broker"):
+        await InboxSender(producer).start([RELAY_INBOX])
+
+
+async def test_stopping_sends_what_waits_and_gives_up_what_cannot_go(producer) -> None:
     sender = InboxSender(producer, interval=0.0)
     await sender.start([])
     for number in range(10):
         sender.post(RELAY_INBOX, number, b"x", ())
-    await sender.stop(1.0)
+    producer.unflushed = 3
+    with capture_logs() as lines:
+        await sender.stop(1.0)
     assert sorted(producer.sent) == [(number, b"x") for number in range(10)]
-    assert producer.stopped
+    assert producer.purged
+    assert lines[-1]["records"] == 3
 
 
 class FakeConnection:

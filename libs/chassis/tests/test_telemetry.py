@@ -148,6 +148,16 @@ def test_plain_and_tls_options(monkeypatch: pytest.MonkeyPatch) -> None:
     options = KafkaSecurity().client_options()
     assert options["sasl_mechanism"] == "SCRAM-SHA-512"
     assert options["ssl_context"].check_hostname
+    monkeypatch.setenv("KAFKA_SSL_CAFILE", "ca.pem")
+    monkeypatch.setenv("KAFKA_SASL_USERNAME", "me")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "secret")
+    assert KafkaSecurity().librdkafka_options() == {
+        "security.protocol": "SASL_SSL",
+        "ssl.ca.location": "ca.pem",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "me",
+        "sasl.password": "secret",
+    }
 
 
 def test_all_wrong_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch, capsys) -> None:

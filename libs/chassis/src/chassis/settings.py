@@ -61,6 +61,22 @@ class KafkaSecurity(BaseSettings):
             options["ssl_context"] = context
         return options
 
+    def librdkafka_options(self) -> dict[str, Any]:
+        """Return the same as librdkafka's configuration."""
+        options = {
+            "security.protocol": self.security_protocol,
+            "ssl.ca.location": self.ssl_cafile,
+            "ssl.certificate.location": self.ssl_certfile,
+            "ssl.key.location": self.ssl_keyfile,
+        }
+        if self.security_protocol.startswith("SASL"):
+            options |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.username": self.sasl_username,
+                "sasl.password": self.sasl_password.get_secret_value(),
+            }
+        return {name: value for name, value in options.items() if value}
+
 
 def _default_holder() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"

@@ -49,7 +49,7 @@ class KafkaBus(Bus):
         self._admin: AIOKafkaAdminClient | None = None
         self._sender: InboxSender | None = None
         self._writer = LogWriter(self._connection)
-        self._readers: list[SupervisedReader] = []
+        self._readers: list[SupervisedReader | InboxReader] = []
         self._health: asyncio.Task[None] | None = None
         self._healthy = False
 
@@ -161,7 +161,7 @@ class KafkaBus(Bus):
         self._begin(reader)
         return reader
 
-    def _begin(self, reader: SupervisedReader) -> None:
+    def _begin(self, reader: SupervisedReader | InboxReader) -> None:
         self._readers.append(reader)
         reader.begin()
 
