@@ -28,7 +28,8 @@ parts:
   response  end of the caller's speech to the first sound of the agent, with local speech (4 minutes)
 
 `calls --targets floor,one`, `core` and `response` need no Kafka and no Redis. Everything runs on this machine, and
-wants it to itself: compare ratios within one run, not milliseconds between machines.
+wants it to itself: compare ratios within one run, not milliseconds between machines. What the processes say goes to
+build/bench.log.
 """
 
 Say = Callable[[str], None]

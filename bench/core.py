@@ -14,6 +14,7 @@ from typing import Any
 
 from bench.figures import Aim, Spread
 from bench.targets import ROOT
+from chassis import sealing
 from fsa_engine import wire
 from fsa_engine.domain.conversation import load_scripts, run
 from fsa_engine.domain.definition import Agent
@@ -21,6 +22,7 @@ from fsa_engine.domain.events import Event
 from fsa_engine.domain.loading import load_agent
 from fsa_engine.domain.snapshot import Snapshot
 from fsa_engine.domain.step import Step, step
+from fsa_engine.vault import Vault
 
 AGENTS = ("appointment", "card")
 HANDED_OVER_TO = ("fraud",)
@@ -28,6 +30,7 @@ SHIPPED = ("appointment", "card", "orders", "helpdesk", "fraud")
 DEFINITIONS = 100
 STEP_AIM_MS = 0.3
 _KINDS = {"Utterance": "caller's words", "KeyPressed": "a key", "ToolReturned": "a tool's result"}
+_VAULT = Vault("session", sealing.new_key())
 _Happened = tuple[Agent, Snapshot, Event]
 
 
@@ -38,7 +41,7 @@ class Core:
     step: dict[str, Spread]
     """By what happened; "all" for all steps: decision and audit record, as values."""
     saved: Spread
-    """The same steps with everything that is saved of them encoded."""
+    """The same steps with everything that is saved of them encoded and, where it is sensitive, sealed."""
     steps_per_second: int
     saved_per_second: int
     load_ms: Spread
@@ -110,7 +113,9 @@ def _time_step(happened: _Happened, timed: dict[str, list[float]]) -> None:
 
 
 def _encode(happened: _Happened, made: Step) -> bytes:
-    request = wire.save_request("session", "call", happened[2], 1, made, mark=lambda intent: intent, private=False)
+    request = wire.save_request(
+        "session", "call", happened[2], 1, made, mark=lambda intent: intent, private=False, seal=_VAULT.seal
+    )
     return request.SerializeToString()
 
 

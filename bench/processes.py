@@ -7,20 +7,31 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
+LOG = Path("build/bench.log")
+"""What the children say on standard error."""
+
+
+def _log() -> BinaryIO:
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    return LOG.open("ab")
+
 
 async def start(*arguments: str, env: Mapping[str, str] = {}) -> asyncio.subprocess.Process:
-    """Start a Python module as a child in a process group of its own, its standard output piped."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, **env},
-        start_new_session=True,
-        limit=1 << 20,
-    )
+    """Start a Python module as a child in a process group of its own, its standard output piped, its errors in LOG."""
+    with _log() as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, **env},
+            start_new_session=True,
+            limit=1 << 20,
+        )
 
 
 async def first_line(process: asyncio.subprocess.Process, timeout: float = 30.0) -> str:
@@ -32,7 +43,7 @@ async def first_line(process: asyncio.subprocess.Process, timeout: float = 30.0)
     assert process.stdout is not None
     line = await asyncio.wait_for(process.stdout.readline(), timeout)
     if not line:
-        raise RuntimeError(f"child {process.pid} ended with {await process.wait()} before it was ready")
+        raise RuntimeError(f"child {process.pid} ended with {await process.wait()} before it was ready: see {LOG}")
     return line.decode().strip()
 
 

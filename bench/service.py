@@ -259,7 +259,9 @@ async def _service(module: str, settings: dict[str, str]) -> AsyncIterator[int]:
         async with asyncio.timeout(READY_SECONDS):
             while not await asyncio.to_thread(_ready, port):
                 if child.returncode is not None:
-                    raise RuntimeError(f"{module} ended with {child.returncode} before it was ready")
+                    raise RuntimeError(
+                        f"{module} ended with {child.returncode} before it was ready: see {processes.LOG}"
+                    )
                 await asyncio.sleep(0.1)
         yield child.pid
 
