@@ -7,6 +7,7 @@ import pytest
 
 from chassis.rpc import RpcError, StatusCode
 from llm_relay.backends.port import Said
+from llm_relay.domain.outputs import FILLER_PATIENCE_MS
 from llm_relay.testing import FakeBackend, Wire, call_opened
 from opusagent.call.v1.call_pb2 import (
     END_REASON_AGENT_HUNG_UP,
@@ -477,6 +478,16 @@ async def test_progress_gives_way_to_a_question(rig: Any) -> None:
     rig.wire.engine(outputs=outputs("call-1/t2", ask("t2#0", "Three o'clock, shall I book it?")))
     session.speak()
     assert session.texts == ["Hello.", "Three o'clock, shall I book it?"]
+
+
+async def test_a_filler_is_said_only_where_work_takes_time(rig: Any) -> None:
+    session = await rig.open(say("o#0", "Hello."))
+    hear_all(rig, session.speak())
+    rig.wire.engine(outputs=outputs("call-1/t1", Output(output_id="t#0", progress=Progress(text="One moment."))))
+    rig.timers.advance(FILLER_PATIENCE_MS - 1)
+    assert session.texts == ["Hello."]
+    rig.timers.advance(1)
+    assert session.texts == ["Hello.", "One moment."]
 
 
 async def test_the_lease_is_taken_and_given_back(make_rig: Any) -> None:

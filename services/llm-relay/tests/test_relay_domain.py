@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_relay.domain.backchannel import is_backchannel
-from llm_relay.domain.outputs import Outputs
+from llm_relay.domain.outputs import FILLER_PATIENCE_MS, Outputs
 from llm_relay.domain.response import ResponseTimer, Stage
 from llm_relay.domain.sentences import sentences
 from llm_relay.domain.silence import Silence
@@ -121,10 +121,13 @@ def test_understanding_an_old_turn_does_not_silence_a_new_one() -> None:
 
 # ---- outputs
 
+LATER = FILLER_PATIENCE_MS
+"""When a filler given at 0 may be said."""
+
 
 def take_texts(outputs: Outputs, merge: bool = False) -> list[str]:
     found = []
-    while (delivery := outputs.take(merge)) is not None:
+    while (delivery := outputs.take(merge, LATER)) is not None:
         found.append(" ".join(line.text for line in delivery.lines))
         outputs.generated(delivery.delivery_id)
     return found
@@ -133,7 +136,7 @@ def take_texts(outputs: Outputs, merge: bool = False) -> list[str]:
 def test_merged_deliveries_stop_before_the_closing() -> None:
     outputs = Outputs(1)
     first, second = output("1", "result", "Done."), output("2", "verbatim", "Thank you.")
-    outputs.add([first, second, output("3", "ask", "More?"), output("4", "hang_up")], answers_caller=False)
+    outputs.add([first, second, output("3", "ask", "More?"), output("4", "hang_up")], answers_caller=False, now_ms=0)
     assert take_texts(outputs, merge=True) == ["Done.", "Thank you. More?"]
     closing = outputs.next_closing()
     assert closing is not None
@@ -142,30 +145,54 @@ def test_merged_deliveries_stop_before_the_closing() -> None:
 
 def test_an_answer_to_the_caller_makes_waiting_questions_old() -> None:
     outputs = Outputs(1)
-    outputs.add([output("1", "ask", "When?"), output("2", "result", "Paid.")], answers_caller=False)
-    assert outputs.add([output("3", "progress", "One moment.")], answers_caller=True) == ["1"]
+    outputs.add([output("1", "ask", "When?"), output("2", "result", "Paid.")], answers_caller=False, now_ms=0)
+    assert outputs.add([output("3", "progress", "One moment.")], answers_caller=True, now_ms=0) == ["1"]
     assert take_texts(outputs) == ["Paid.", "One moment."]
+
+
+def test_a_filler_waits_a_moment_and_goes_when_what_it_bridges_is_there() -> None:
+    outputs = Outputs(1)
+    outputs.add(
+        [output("1", "result", "Yes."), output("2", "progress", "One moment.")], answers_caller=True, now_ms=100
+    )
+    assert outputs.take(True, 100) is not None
+    assert outputs.take(True, 100 + FILLER_PATIENCE_MS - 1) is None
+    assert outputs.due_ms(100) == 100 + FILLER_PATIENCE_MS
+    assert outputs.add([output("3", "steer", "Be kind.")], answers_caller=False, now_ms=200) == []
+    assert outputs.add([output("4", "result", "Booked.")], answers_caller=False, now_ms=300) == ["2"]
+    assert outputs.due_ms(300) is None
+    assert take_texts(outputs) == ["Be kind.", "Booked."]
+
+
+def test_a_filler_in_front_holds_back_nothing_for_longer() -> None:
+    outputs = Outputs(1)
+    outputs.add([output("1", "progress", "One moment."), output("2", "hang_up")], answers_caller=True, now_ms=0)
+    assert outputs.next_closing() is None
+    assert take_texts(outputs) == ["One moment."]
+    assert outputs.next_closing() is not None
 
 
 def test_an_empty_answer_makes_nothing_old() -> None:
     outputs = Outputs(1)
-    outputs.add([output("1", "ask", "When?")], answers_caller=False)
-    assert outputs.add([], answers_caller=True) == []
-    assert outputs.add([output("2", "steer", "Be kind.")], answers_caller=True) == []
+    outputs.add([output("1", "ask", "When?")], answers_caller=False, now_ms=0)
+    assert outputs.add([], answers_caller=True, now_ms=0) == []
+    assert outputs.add([output("2", "steer", "Be kind.")], answers_caller=True, now_ms=0) == []
     assert take_texts(outputs) == ["When?", "Be kind."]
 
 
 def test_a_question_takes_back_a_hang_up() -> None:
     outputs = Outputs(1)
-    outputs.add([output("1", "hang_up")], answers_caller=False)
-    assert outputs.add([output("2", "ask", "Yes?")], answers_caller=True) == ["1"]
+    outputs.add([output("1", "hang_up")], answers_caller=False, now_ms=0)
+    assert outputs.add([output("2", "ask", "Yes?")], answers_caller=True, now_ms=0) == ["1"]
     assert outputs.next_closing() is None
 
 
 def test_the_rest_of_a_cut_delivery_leaves_out_what_was_heard() -> None:
     outputs, floor = Outputs(1), Floor()
-    outputs.add([output("1", "verbatim", "One two. Three four."), output("2", "ask", "Five?")], answers_caller=False)
-    delivery = outputs.take(merge=True)
+    outputs.add(
+        [output("1", "verbatim", "One two. Three four."), output("2", "ask", "Five?")], answers_caller=False, now_ms=0
+    )
+    delivery = outputs.take(True, LATER)
     assert delivery is not None
     outputs.item_begun(delivery.delivery_id, "i")
     item = floor.item("i")
@@ -181,11 +208,11 @@ def test_the_rest_of_a_cut_delivery_leaves_out_what_was_heard() -> None:
 
 def test_a_question_that_was_cut_is_not_put_back_after_a_newer_one() -> None:
     outputs = Outputs(1)
-    outputs.add([output("1", "ask", "When?"), output("2", "result", "Paid.")], answers_caller=False)
-    old, paid = outputs.take(merge=False), outputs.take(merge=False)
+    outputs.add([output("1", "ask", "When?"), output("2", "result", "Paid.")], answers_caller=False, now_ms=0)
+    old, paid = outputs.take(False, LATER), outputs.take(False, LATER)
     assert old is not None
     assert paid is not None
-    outputs.add([output("3", "ask", "Where?")], answers_caller=True)
+    outputs.add([output("3", "ask", "Where?")], answers_caller=True, now_ms=0)
     assert outputs.put_back(old.lines) == ["1"]
     assert outputs.put_back(paid.lines) == []
     assert take_texts(outputs) == ["Paid.", "Where?"]
@@ -204,11 +231,11 @@ def test_every_output_is_said_or_dropped_exactly_once(steps: list[tuple[str, boo
     for number, (body, answers, speak_now) in enumerate(steps):
         made = output(f"o{number}", body, f"Text {number}.")
         given_in.append(made.output_id)
-        dropped += outputs.add([made, made], answers_caller=answers)
-        if speak_now and (delivery := outputs.take(merge)) is not None:
+        dropped += outputs.add([made, made], answers_caller=answers, now_ms=0)
+        if speak_now and (delivery := outputs.take(merge, LATER)) is not None:
             said += delivery.output_ids
             assert outputs.generated(delivery.delivery_id) is delivery
-    while (delivery := outputs.take(merge)) is not None:
+    while (delivery := outputs.take(merge, LATER)) is not None:
         said += delivery.output_ids
     assert sorted(said + dropped) == sorted(given_in)
     assert said == sorted(said, key=lambda name: int(name[1:])), "in order"

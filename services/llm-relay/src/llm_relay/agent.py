@@ -58,6 +58,11 @@ class Agent:
         return waits or self.session is None or not self.session.free
 
     @property
+    def due_ms(self) -> int | None:
+        """When something that is held for a moment may be said."""
+        return self._outputs.due_ms(self._timers.now_ms())
+
+    @property
     def gated(self) -> bool:
         """Whether what the model says of its own accord has to wait for the engine."""
         return self._gate.gated
@@ -66,12 +71,13 @@ class Agent:
 
     def add(self, outputs: Iterable[Output], *, answers_caller: bool) -> None:
         """Take in the engine's outputs of one step."""
-        self._transcript.delivered(self._outputs.add(outputs, answers_caller=answers_caller))
+        now_ms = self._timers.now_ms()
+        self._transcript.delivered(self._outputs.add(outputs, answers_caller=answers_caller, now_ms=now_ms))
 
     def pump(self) -> None:
         """Deliver what can be delivered now."""
         while self.session is not None and self._may_speak():
-            delivery = self._outputs.take(merge=not self._can.speaks_text)
+            delivery = self._outputs.take(not self._can.speaks_text, self._timers.now_ms())
             if delivery is None:
                 self._close_if_over()
                 return

@@ -314,7 +314,7 @@ class Dialogue(Listener):
         self._agent.pump()
         now_ms = self._timers.now_ms()
         self._silence.observe(self._floor.quiet and not self._agent.busy, now_ms)
-        moments = (self._silence.deadline_ms, self._floor.due_ms())
+        moments = (self._silence.deadline_ms, self._floor.due_ms(), self._agent.due_ms)
         self._set_alarm(min((moment for moment in moments if moment is not None), default=None))
 
     def _set_alarm(self, moment_ms: int | None) -> None:

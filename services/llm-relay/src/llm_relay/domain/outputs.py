@@ -3,7 +3,8 @@
 An output waits until the dialogue is free, is taken into a *delivery* (what a backend is asked to bring to the caller
 in one go), and is delivered once the caller heard it to its end, or heard some of it and cut it short. One cut before
 anything was heard waits again. A question or a filler that has not been said is dropped when the engine has already
-answered something newer: it is out of date; results are not, and are kept.
+answered something newer: it is out of date; results are not, and are kept. A filler is held for a moment first: what it
+would bridge is often there at once, and then it is never said.
 """
 
 from collections import deque
@@ -14,7 +15,12 @@ from llm_relay.domain.turns import Item
 from opusagent.fsa.v1.fsa_pb2 import Output
 
 # Out of date as soon as something newer is to be said.
-_PERISHABLE = frozenset({"ask", "progress"})
+_FILLERS = frozenset({"progress"})
+_PERISHABLE = frozenset({"ask"}) | _FILLERS
+
+FILLER_PATIENCE_MS = 400
+"""How long a filler waits for what makes it needless; with it, a pause before the filler is still below a second."""
+
 _EXACT = frozenset({"ask", "verbatim"})
 _CLOSING = frozenset({"hang_up", "hand_off"})
 
@@ -40,6 +46,11 @@ def word_for_word(output: Output) -> bool:
     return kind(output) in _EXACT
 
 
+def _relieves(output: Output) -> bool:
+    """Whether a filler that has not been said is needless beside it."""
+    return kind(output) not in _FILLERS and spoken(output)
+
+
 def closing(output: Output) -> bool:
     """Whether the call ends with it."""
     return kind(output) in _CLOSING
@@ -53,6 +64,8 @@ class Line:
     text: str
     # Its place among all outputs of the call.
     place: int
+    # Before this time it is not said; only fillers have one.
+    not_before_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -125,7 +138,12 @@ class Outputs:
         """Whether nothing waits or is being delivered."""
         return not self._deliveries and not self._waiting
 
-    def add(self, outputs: Iterable[Output], *, answers_caller: bool) -> list[str]:
+    def due_ms(self, now_ms: int) -> int | None:
+        """When what is held for a moment may be said, if it is the next."""
+        held = self._waiting[0].not_before_ms if self._waiting else 0
+        return held if held > now_ms else None
+
+    def add(self, outputs: Iterable[Output], *, answers_caller: bool, now_ms: int) -> list[str]:
         """Take in the outputs of one step; known ones are ignored.
 
         `answers_caller`: they answer the caller's latest words, so whatever perishable still waits is out of date;
@@ -135,14 +153,15 @@ class Outputs:
         self._seen.update(one.output_id for one in news)
         asks = any(kind(output) == "ask" for output in news)
         says = any(spoken(output) for output in news)
-        dropped: list[str] = []
+        dropped = self._drop(_FILLERS) if any(_relieves(output) for output in news) else []
         if asks or (says and answers_caller):
-            dropped = self._drop(_PERISHABLE)
+            dropped += self._drop(_PERISHABLE)
             self._fresh_from = self._next_place
         if asks:
             dropped += self._drop(_CLOSING)
         self._waiting.extend(
-            Line(output, words(output), place) for place, output in enumerate(news, start=self._next_place)
+            Line(output, words(output), place, now_ms + FILLER_PATIENCE_MS if kind(output) in _FILLERS else 0)
+            for place, output in enumerate(news, start=self._next_place)
         )
         self._next_place += len(news)
         return dropped
@@ -160,13 +179,13 @@ class Outputs:
         """The output that ends the call was carried out."""
         self._waiting.popleft()
 
-    def take(self, merge: bool) -> Delivery | None:
-        """The next delivery: the first waiting output, or when `merge` all that go with it.
+    def take(self, merge: bool, now_ms: int) -> Delivery | None:
+        """The next delivery: the first waiting output, or when `merge` all that go with it; None while it is held.
 
         Guidance goes with what follows it; what is said word for word does not go with what is said freely.
         """
         lines: list[Line] = []
-        while self._waiting and self._goes_with(lines, self._waiting[0].output, merge):
+        while self._waiting and self.due_ms(now_ms) is None and self._goes_with(lines, self._waiting[0].output, merge):
             lines.append(self._waiting.popleft())
         return self._begin(lines) if lines else None
 
