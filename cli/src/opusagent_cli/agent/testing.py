@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fsa_engine.comparing import comparer
 from fsa_engine.domain.conversation import Played, Script, load_scripts, run
 from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.loading import DefinitionError, load_agent
+from fsa_engine.settings import EngineSettings
 from opusagent_cli.agent.coverage import Coverage, coverage
 from opusagent_cli.agent.files import agent_files, conversation_files, handed_over_to, handing_over_to
 from opusagent_cli.console import Terminal
@@ -28,7 +30,9 @@ def _test(file: Path, terminal: Terminal) -> bool:
     except DefinitionError as error:
         return _broken(error, terminal)
     others = [load_agent(other) for other in handed_over_to(file, agent)]
-    played = [run(agent, script, others=others) for script in scripts]
+    model = comparer(EngineSettings().intent_model)  # type: ignore[call-arg]
+    compare = model.evidence if model is not None else None
+    played = [run(agent, script, others=others, compare=compare) for script in scripts]
     covered = coverage(agent, played, _from_elsewhere(file, agent))
     passed = bool(played) and not any(each.failures for each in played)
     if terminal.json:

@@ -76,11 +76,20 @@ def rules(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _rule(entry: Mapping[str, Any]) -> str:
+    if entry.get("rule") == "intent":
+        return f"words mean {entry.get('for')}, by {_compared(entry)}"
     text = f"{entry.get('for', '')}: {entry.get('rule') or 'always'}"
     if "skipped" in entry:
         return f"{text} — not asked: {entry['skipped']}"
     error = f" (error: {entry['error']})" if entry.get("error") else ""
     return f"{text} = {_short(entry.get('value'))}{error}"
+
+
+def _compared(entry: Mapping[str, Any]) -> str:
+    """Say what words were like: the phrases of which labels, by the words in common or by their meaning."""
+    alike = ", ".join(f"{label} {score}" for label, score in (entry.get("value") or ()) if score)
+    by = "likeness of meaning" if entry.get("by") == "embedding" else "words in common"
+    return f"{by}: {alike}" if alike else by
 
 
 def thoughts(record: Mapping[str, Any]) -> Iterator[str]:

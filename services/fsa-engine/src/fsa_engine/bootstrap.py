@@ -16,6 +16,7 @@ from fsa_engine.adapters.mcp_tools import Limits, ToolServers
 from fsa_engine.adapters.reasoner import Reasoner
 from fsa_engine.adapters.session_store import SessionStore
 from fsa_engine.catalog import AgentCatalog
+from fsa_engine.comparing import Comparisons
 from fsa_engine.conversation import Ports, StepFunction
 from fsa_engine.conversations import Conversations, IdleLimits
 from fsa_engine.domain.step import step as core_step
@@ -57,7 +58,9 @@ class EngineApp(Service):
         store = SessionStore(session, *retry, asyncio.sleep)
         self._reasoner = Reasoner(settings.reasoner)
         runner = IntentRunner(self._facts, clock, self._reasoner, int(settings.tool_grace_seconds * 1000))
-        ports = Ports(store, LinePost(bus), catalog, runner, step, clock)
+        self._comparisons = Comparisons(settings.intent_model, settings.intent_budget_seconds)
+        catalog.prepare = self._comparisons.prepare
+        ports = Ports(store, LinePost(bus), catalog, runner, step, clock, self._comparisons)
         idle = IdleLimits(settings.session_idle_seconds, settings.session_abandoned_seconds)
         self.conversations = Conversations(ports, idle)
         self._reloader = Reloader(catalog, settings.agents_reload_seconds)
@@ -78,6 +81,7 @@ class EngineApp(Service):
 
     async def start(self) -> None:
         """Load the agents, connect their tools, take a slot and read its inbox."""
+        await self._comparisons.start()
         await self._reloader.start()
         await self.catalog.start()
         await self.lease.start()
@@ -109,6 +113,7 @@ class EngineApp(Service):
         await self._reloader.stop()
         await self._reasoner.stop()
         await self.catalog.stop()
+        await self._comparisons.stop()
         await self.lease.stop()
         await self._facts.close()
 

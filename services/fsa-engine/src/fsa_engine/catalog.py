@@ -6,7 +6,7 @@ holds a newer one by now.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -64,6 +64,7 @@ class AgentCatalog:
     """All agents of the configured folders. `start` before anything else; `load` again after a change.
 
     `escalation_target`: tel: or sip: URI of the human behind agents that name none; empty = there is nobody.
+    `prepare`: awaited with every definition before it is served.
     """
 
     folders: Sequence[Path]
@@ -71,6 +72,7 @@ class AgentCatalog:
     tool_servers: ToolServers
     environment: Mapping[str, str] = field(default_factory=dict)
     escalation_target: str = ""
+    prepare: Callable[[Agent], Awaitable[None]] | None = None
     broken: dict[Path, str] = field(default_factory=dict)
     _newest: dict[str, ServedAgent] = field(default_factory=dict)
     _current: dict[str, ServedAgent] = field(default_factory=dict)
@@ -184,11 +186,15 @@ class AgentCatalog:
         return ServerSpec(name, folder.resolve(), server.command, server.url, environment, headers)
 
     async def _check(self, served: ServedAgent) -> None:
-        await served.check()
+        await asyncio.gather(served.check(), self._prepared(served.agent))
         self._admit(served)
         if served.problems:
             name = served.agent.definition_hash
             self._checks[name] = asyncio.create_task(self._check_again(served), name=f"check-{served.agent.agent}")
+
+    async def _prepared(self, agent: Agent) -> None:
+        if self.prepare is not None:
+            await self.prepare(agent)
 
     async def _check_again(self, served: ServedAgent) -> None:
         backoff = Backoff(1.0, 30.0)

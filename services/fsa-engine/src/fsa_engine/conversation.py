@@ -22,15 +22,34 @@ from fsa_engine.adapters.line_post import Line, LinePost
 from fsa_engine.adapters.session_store import SessionStore
 from fsa_engine.alarm import Alarm
 from fsa_engine.catalog import AgentCatalog, ServedAgent
+from fsa_engine.comparing import Comparisons
 from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.events import CallClosed, Event, HandedOver, KeyPressed, Opened, TimePassed, ToolProgressed
+from fsa_engine.domain.events import (
+    AnswerTask,
+    CallClosed,
+    Event,
+    HandedOver,
+    KeyPressed,
+    Opened,
+    TimePassed,
+    ToolProgressed,
+    Utterance,
+)
 from fsa_engine.domain.snapshot import Snapshot, SnapshotError
 from fsa_engine.domain.step import Step, is_private
 from fsa_engine.domain.timing import wake_ms
 from fsa_engine.intents import IntentRunner, Returned
 from fsa_engine.jobs import Announced, Job
 from fsa_engine.lines import Lines
-from fsa_engine.metrics import CONFLICTS, EVENTS, EVENTS_DROPPED, EVENTS_REPEATED, KEYS_UNREADABLE, STEP_SECONDS
+from fsa_engine.metrics import (
+    CONFLICTS,
+    EVENTS,
+    EVENTS_DROPPED,
+    EVENTS_REPEATED,
+    INTENT_DECISIONS,
+    KEYS_UNREADABLE,
+    STEP_SECONDS,
+)
 from fsa_engine.open_intents import Means, OpenIntents, TakeOver, Visit
 from fsa_engine.speaking import Manner, Speaker, manner
 from fsa_engine.standing import standing
@@ -74,6 +93,7 @@ class Ports:
     runner: IntentRunner
     step: StepFunction
     clock: Clock
+    comparisons: Comparisons
 
 
 class Conversation:
@@ -280,7 +300,7 @@ class Conversation:
         for _ in range(CONFLICT_LIMIT):
             state = await self._loaded(job.event)
             agent = self._stepping(state, job.event)
-            made = self._ports.step(agent.agent, state.snapshot, job.event)
+            made = await self._made(agent.agent, state.snapshot, job.event)
             call_id = self.lines.call_id or state.snapshot.call.call_id
             mark = self._ports.runner.mark
             private = is_private(agent.agent, made.snapshot)
@@ -302,10 +322,21 @@ class Conversation:
                 CONFLICTS.inc()
                 self._state = None
                 continue
+            if made.reading:
+                INTENT_DECISIONS.labels(made.reading).inc()
             await self._saved(saved, state, _State(made.snapshot, saved.version, agent, state.vault))
             self._alarm.set(made.wake_ms if not saved.repeated else self._wake_ms())
             return saved
         raise RpcError(StatusCode.ABORTED, "other engines keep saving this session")
+
+    async def _made(self, agent: Agent, snapshot: Snapshot, event: Event) -> Step:
+        """Make the step; once more where evidence was wanted of what the caller's words mean and there is some."""
+        made = self._ports.step(agent, snapshot, event)
+        if made.undecided and isinstance(event, Utterance | AnswerTask):
+            evidence = await self._ports.comparisons.evidence(agent, made.undecided)
+            if evidence:
+                made = self._ports.step(agent, snapshot, replace(event, intents=evidence))
+        return made
 
     def _stepping(self, state: _State, event: Event) -> ServedAgent:
         """Return whose definition decides: the conversation's, or that of who takes it over. Raises NoAgent."""

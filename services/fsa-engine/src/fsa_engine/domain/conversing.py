@@ -7,7 +7,7 @@ from fsa_engine.domain.events import Utterance
 from fsa_engine.domain.floor import focus, give, goodbye, hang_up_on_silence, put_question, to_human
 from fsa_engine.domain.flow import run
 from fsa_engine.domain.listening import not_understood, said_to, takes_any_words, understand
-from fsa_engine.domain.matching import asked_fact, match_intent
+from fsa_engine.domain.matching import fact_in, lexical, meaning, outright, task_meant, tasks_only, turned_to
 from fsa_engine.domain.moving import move
 from fsa_engine.domain.outputs import Progress
 from fsa_engine.domain.resuming import answer_resuming, start_over
@@ -85,16 +85,20 @@ def _told(turn: Turn, text: str) -> bool:
     task = turn.snapshot.focused
     if task and turn.snapshot.phase == "open" and takes_any_words(turn, task) and len(tokens_of(text)) > 5:
         return False
-    fact = asked_fact(turn, text)
-    if not fact:
-        return False
+    fact = fact_in(outright(turn, text)) if turn.agent.knowledge else ""
+    if fact:
+        _tell(turn, fact)
+    return bool(fact)
+
+
+def _tell(turn: Turn, fact: str) -> None:
+    task = turn.snapshot.focused
     turn.note(f"told {fact}")
     turn.lead = turn.agent.knowledge[fact].answer
     if task or turn.snapshot.pending or turn.snapshot.phase != "open":
         put_question(turn)
     else:
         turn.ask(turn.agent.texts.what_else, "intent")
-    return True
 
 
 def _gives_up(turn: Turn, task: TaskInstance, tokens: tuple[str, ...]) -> bool:
@@ -107,25 +111,46 @@ def _gives_up(turn: Turn, task: TaskInstance, tokens: tuple[str, ...]) -> bool:
 
 def _answer_task(turn: Turn, task: TaskInstance, texts: tuple[str, ...]) -> None:
     """Take words as a wish for another task, or as an answer to the focused one."""
-    match = Match()
+    torn: tuple[str, ...] = ()
     if not takes_any_words(turn, task):
-        match = match_intent(turn, texts[0])
-        other = match.task if match.task != turn.snapshot.root_of(task).task else ""
+        label = outright(turn, texts[0])
+        other = label if label in turn.agent.tasks and label != turn.snapshot.root_of(task).task else ""
         if other and not _corrects(turn, task, texts[0], other):
             start(turn, other, texts[0])
             return
+        match = tasks_only(turn, lexical(turn, texts[0]))
+        torn = match.close if match.torn else ()
     if understand(turn, task, texts):
         give(turn)
-    elif match.torn and len(match.close) > 1:
-        _ask_which(turn, match, texts[0])
+    elif _turns_to_other(turn, task, texts[0]):
+        return
+    elif len(torn) > 1:
+        _ask_which(turn, torn, texts[0])
     else:
         not_understood(turn, task, texts)
         give(turn)
 
 
-def _ask_which(turn: Turn, match: Match, words: str) -> None:
-    """Ask which of several tasks is meant."""
-    turn.change(pending=Pending("choose", options=match.close[:3], words=words[:500]))
+def _turns_to_other(turn: Turn, task: TaskInstance, text: str) -> bool:
+    """Take words that the task in hand cannot use for what they mean: a plain fact, another task, one of several."""
+    match = turned_to(turn, text, turn.snapshot.root_of(task).task)
+    tasks = tuple(name for name in match.close if name in turn.agent.tasks)
+    if fact_in(match.task):
+        _tell(turn, fact_in(match.task))
+    elif match.task in turn.agent.tasks:
+        start(turn, match.task, text)
+    elif len(tasks) > 1:
+        _ask_which(turn, tasks, text)
+    else:
+        return False
+    return True
+
+
+def _ask_which(turn: Turn, tasks: tuple[str, ...], text: str) -> None:
+    """Ask which of several tasks is meant, or whether one is, in the order of the definition."""
+    turn.reading = "asked"
+    options = tuple(name for name in turn.agent.tasks if name in tasks[:3])
+    turn.change(pending=Pending("choose", options=options, words=text[:500]))
     put_question(turn)
 
 
@@ -137,26 +162,43 @@ def _corrects(turn: Turn, task: TaskInstance, text: str, other: str) -> bool:
 
 def _answer_openly(turn: Turn, texts: tuple[str, ...]) -> None:
     """Find out which task is wanted."""
-    matches = [match_intent(turn, text) for text in texts]
-    clear = next((i for i, match in enumerate(matches) if match.task), None)
-    close_to = next((match.close for match in matches if match.close), ())
-    fitting = [name for name in close_to if values_for(turn, name, texts[0])]
+    if not turn.snapshot.tasks and not _like_a_task(turn, texts[0]) and _declines(turn, tokens_of(texts[0])):
+        return
+    matches = [meaning(turn, text) for text in texts]
+    tasks = [tasks_only(turn, match) for match in matches]
+    clear = next((i for i, match in enumerate(tasks) if match.task), None)
+    close = next((match for match in tasks if match.close), Match())
+    fitting = [name for name in close.close if values_for(turn, name, texts[0])]
     if clear is not None:
-        start(turn, matches[clear].task, texts[clear])
+        start(turn, tasks[clear].task, texts[clear])
+    elif fact_in(matches[0].task):
+        _tell(turn, fact_in(matches[0].task))
     elif len(fitting) == 1:
         turn.note(f"only {fitting[0]} can use what was said")
         start(turn, fitting[0], texts[0])
-    elif len(close_to) > 1:
-        _ask_which(turn, Match(close=close_to), texts[0])
-    elif close_to and turn.snapshot.misunderstood:
-        start(turn, close_to[0], texts[0])
-    elif answers.wants_nothing_more(tokens_of(texts[0])) and not turn.snapshot.tasks:
+    elif len(close.close) > 1 or (close.close and close.by == "embedding"):
+        _ask_which(turn, close.close, texts[0])
+    elif close.close and turn.snapshot.misunderstood:
+        start(turn, close.close[0], texts[0])
+    else:
+        _unclear(turn)
+
+
+def _declines(turn: Turn, tokens: tuple[str, ...]) -> bool:
+    """Take that nothing is wanted, or a no to whatever it was."""
+    if answers.wants_nothing_more(tokens):
         goodbye(turn)
-    elif answers.yes_or_no(tokens_of(texts[0])) is False and not turn.snapshot.tasks:
+    elif answers.yes_or_no(tokens) is False:
         turn.change(phase="offering_more", misunderstood=0)
         put_question(turn)
     else:
-        _unclear(turn)
+        return False
+    return True
+
+
+def _like_a_task(turn: Turn, text: str) -> bool:
+    match = tasks_only(turn, lexical(turn, text))
+    return bool(match.task or match.close)
 
 
 def _unclear(turn: Turn) -> None:
@@ -173,9 +215,8 @@ def _unclear(turn: Turn) -> None:
 def _answer_offer(turn: Turn, texts: tuple[str, ...]) -> None:
     """Take what is said after "anything else?"."""
     tokens = tokens_of(texts[0])
-    match = match_intent(turn, texts[0])
     verdict = answers.yes_or_no(tokens)
-    if match.task or match.close:
+    if _like_a_task(turn, texts[0]):
         turn.change(phase="open")
         _answer_openly(turn, texts)
     elif verdict is False or answers.wants_nothing_more(tokens):
@@ -183,8 +224,16 @@ def _answer_offer(turn: Turn, texts: tuple[str, ...]) -> None:
     elif verdict:
         turn.change(phase="open")
         turn.ask(turn.agent.texts.what_else, "intent")
+    elif _means_anything(turn, texts[0]):
+        turn.change(phase="open")
+        _answer_openly(turn, texts)
     else:
         _unclear(turn)
+
+
+def _means_anything(turn: Turn, text: str) -> bool:
+    match = meaning(turn, text)
+    return bool(match.task or match.close)
 
 
 def _answer_pending(turn: Turn, pending: Pending, texts: tuple[str, ...]) -> None:
@@ -203,15 +252,26 @@ def _answer_pending(turn: Turn, pending: Pending, texts: tuple[str, ...]) -> Non
 def _choose(turn: Turn, pending: Pending, text: str, tokens: tuple[str, ...]) -> None:
     """Take which of the tasks offered is meant, or another one."""
     named = pending.options[place(tokens)] if 0 <= place(tokens) < len(pending.options) else ""
-    chosen = named or match_intent(turn, text).task or match_intent(turn, text, pending.options).task
+    chosen = named or _chosen(turn, pending.options, text)
+    verdict = answers.yes_or_no(tokens)
+    if not chosen and verdict is None:
+        chosen = task_meant(turn, text, pending.options).task or task_meant(turn, text).task
+    elif not chosen and verdict and len(pending.options) == 1:
+        chosen = pending.options[0]
     if chosen:
         start(turn, chosen, f"{pending.words}. {text}")
-    elif answers.yes_or_no(tokens) is False or answers.wants_cancel(tokens):
+    elif verdict is False or answers.wants_cancel(tokens):
         _none_of_them(turn)
     else:
         if turn.snapshot.misunderstood + 1 >= turn.agent.limits.no_match:
             turn.change(pending=None)
         _unclear(turn)
+
+
+def _chosen(turn: Turn, options: tuple[str, ...], text: str) -> str:
+    """Return the task that words name: any one outright, one of those offered by a weaker sign."""
+    label = outright(turn, text)
+    return label if label in turn.agent.tasks else lexical(turn, text, options).task
 
 
 def _none_of_them(turn: Turn) -> None:

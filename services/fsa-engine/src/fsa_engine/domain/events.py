@@ -34,8 +34,8 @@ class Opened(_Happened):
 class Utterance(_Happened):
     """The caller's own words. `alternatives`: other readings, best first. `started_ms`: caller media time.
 
-    `intents`: what `text` is like, label (see `Agent.phrases`) and score from 0 to 1, where something better than words
-    in common was there to compare them; empty = words are compared.
+    `intents`: how alike `text` is to the phrases of each label (see `Agent.phrases`), label and cosine: evidence that
+    was asked for (`Step.undecided`), from outside; empty = there is none.
     """
 
     text: str
@@ -74,12 +74,14 @@ class AnswerTask(_Happened):
     """The model answers a task's question. `answer`: words, or a JSON object of slots; a proposal either way.
 
     `turn_started_ms`: as of StartTask; words of a turn begun before the question was put are no answer to it.
+    `intents`: as of Utterance, of `caller_words`.
     """
 
     task_id: str
     answer: str = ""
     caller_words: str = ""
     turn_started_ms: int = 0
+    intents: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

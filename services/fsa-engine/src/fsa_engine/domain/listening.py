@@ -30,9 +30,13 @@ def understand(turn: Turn, task: TaskInstance, texts: tuple[str, ...], source: S
     if isinstance(state, Collect) and task.verifying:
         return _verify(turn, task, state, texts)
     if isinstance(state, Collect):
-        return _wished(turn, task, state, texts) or any(_answer(turn, task, state, text, source) for text in texts)
+        return (
+            _wished(turn, task, state, texts)
+            or any(_answer(turn, task, state, text, source) for text in texts)
+            or _wished(turn, task, state, texts, as_last=True)
+        )
     if isinstance(state, Confirm):
-        return _respond(turn, task, state, texts)
+        return _respond(turn, task, state, texts) or _wished(turn, task, state, texts, as_last=True)
     return any(_change(turn, task, text) for text in texts)
 
 
@@ -45,14 +49,16 @@ def _respond(turn: Turn, task: TaskInstance, state: Confirm, texts: tuple[str, .
     return _reply(turn, task, state, texts)
 
 
-def _wished(turn: Turn, task: TaskInstance, state: Collect | Confirm, texts: tuple[str, ...]) -> bool:
-    """Take an edge that the caller's words mean, unless they are an answer."""
+def _wished(
+    turn: Turn, task: TaskInstance, state: Collect | Confirm, texts: tuple[str, ...], *, as_last: bool = False
+) -> bool:
+    """Take an edge that the caller's words mean, unless they are an answer. `as_last`: they are none."""
     edges: dict[str, Transition] = {edge.intent: edge for edge in state.transitions if edge.intent}
     if not edges or not task.asked:
         return False
     if isinstance(state, Collect) and not takes_any_words(turn, task) and heard(turn, task, texts[0], state.slot):
         return False
-    edge = edges.get(wish(turn, texts[0]))
+    edge = edges.get(wish(turn, texts[0], as_last=as_last))
     if edge is None:
         return False
     values = turn.values(task)

@@ -7,7 +7,7 @@ from fsa_engine.domain.filling import heard, put_values, settle
 from fsa_engine.domain.floor import focus, give, is_writing, put_question
 from fsa_engine.domain.flow import close
 from fsa_engine.domain.listening import takes_any_words
-from fsa_engine.domain.matching import match_intent
+from fsa_engine.domain.matching import lexical, outright, task_meant
 from fsa_engine.domain.snapshot import TaskInstance
 from fsa_engine.domain.starting import place, start
 from fsa_engine.domain.tools import take_result
@@ -61,15 +61,23 @@ def answer_resuming(turn: Turn, texts: tuple[str, ...]) -> None:
     """Take "continue", "start over", which of several, or at once what the task asks for."""
     tokens = tokens_of(texts[0])
     task = _meant(turn, texts[0], tokens)
-    match = match_intent(turn, texts[0])
+    other = _other_task(turn, outright(turn, texts[0]))
     if answers.wants_start_over(tokens):
         start_over(turn, task or turn.snapshot.roots[-1], texts[0])
-    elif match.task and all(t.task != match.task for t in turn.snapshot.roots):
-        start(turn, match.task, texts[0])
+    elif other:
+        start(turn, other, texts[0])
     elif task is not None and _goes_on(turn, task, texts[0], tokens):
         go_on(turn, task, texts[0])
+    elif answers.yes_or_no(tokens) is None and (other := _other_task(turn, task_meant(turn, texts[0]).task)):
+        start(turn, other, texts[0])
     else:
         _ask_which(turn, tokens)
+
+
+def _other_task(turn: Turn, label: str) -> str:
+    """Return a label if it is a task that is not open."""
+    open_tasks = {task.task for task in turn.snapshot.roots}
+    return label if label in turn.agent.tasks and label not in open_tasks else ""
 
 
 def _goes_on(turn: Turn, task: TaskInstance, text: str, tokens: tuple[str, ...]) -> bool:
@@ -94,7 +102,9 @@ def _meant(turn: Turn, text: str, tokens: tuple[str, ...]) -> TaskInstance | Non
         return tasks[0]
     if 0 <= place(tokens) < len(tasks):
         return tasks[place(tokens)]
-    match = match_intent(turn, text, tuple(t.task for t in tasks))
+    match = lexical(turn, text, tuple(t.task for t in tasks))
+    if not match.task and answers.yes_or_no(tokens) is None:
+        match = task_meant(turn, text, tuple(t.task for t in tasks))
     return next((t for t in tasks if t.task == match.task), None)
 
 

@@ -18,7 +18,7 @@ from fsa_engine.domain.secrecy import is_private, privacy_change
 from fsa_engine.domain.snapshot import Snapshot, TaskInstance
 from fsa_engine.domain.template import fill
 from fsa_engine.domain.timing import wake_ms
-from fsa_engine.domain.turn import Illegal, Recorded, Turn
+from fsa_engine.domain.turn import Illegal, Reading, Recorded, Turn
 from fsa_engine.domain.understanding.spoken import joined
 
 __all__ = ["Step", "business", "is_private", "speech_of", "step"]
@@ -32,6 +32,8 @@ class Step:
     audio of a turn leaves the relay before the step that answers it. `wake_ms`: when TimePassed is wanted, Unix
     milliseconds, 0 = never; the latest step's counts. `memory`: what is to be kept of the caller, None = as before.
     `confidential`: the whole event, where the audit has it masked; to be sealed or dropped (`audit.with_sealed`).
+    `undecided`: words whose meaning was looked for without evidence: the step may be made again, in place of this one,
+    with the event's `intents`. `reading`: how the meaning of words was found.
     """
 
     snapshot: Snapshot
@@ -46,6 +48,8 @@ class Step:
     wake_ms: int = 0
     memory: Mapping[str, Any] | None = None
     confidential: Mapping[str, Any] | None = None
+    undecided: str = ""
+    reading: Reading = ""
 
 
 def step(agent: Agent, snapshot: Snapshot, event: Event, recorded: Recorded | None = None) -> Step:
@@ -75,6 +79,8 @@ def step(agent: Agent, snapshot: Snapshot, event: Event, recorded: Recorded | No
         wake_ms(agent, turn.snapshot),
         remembering.to_keep(turn, snapshot.facts, snapshot.memory),
         confidential,
+        turn.undecided,
+        turn.reading,
     )
 
 

@@ -27,12 +27,19 @@ NOT_KEPT = "(not kept)"
 """Stands in the audit for thoughts where the agent keeps none."""
 
 
+Reading: TypeAlias = Literal["", "lexical", "embedding", "asked", "none"]
+"""How it was found out what words mean; empty = nobody wanted to know."""
+
+
 class Illegal(Exception):
     """The event cannot happen now; it changes nothing."""
 
 
 class Turn:
-    """Lives for one event. `lead` is said before the next thing said, `instead` in place of a question's wording."""
+    """Lives for one event. `lead` is said before the next thing said, `instead` in place of a question's wording.
+
+    `undecided`: words about which evidence was wanted and not there. `reading`: how it was found out what they mean.
+    """
 
     def __init__(self, agent: Agent, snapshot: Snapshot, event: Event, recorded: Recorded | None = None) -> None:
         self.recorded = recorded
@@ -45,7 +52,7 @@ class Turn:
         self.intents: list[Intent] = []
         self.settled: list[str] = []
         self.rules: list[dict[str, Any]] = []
-        # What words mean, by words and labels (see `matching.meaning`): it is asked several times of the same ones.
+        # What words mean, by words and labels (see `matching.lexical`): it is asked several times of the same ones.
         self.meanings: dict[tuple[str, tuple[str, ...]], Match] = {}
         self.notes: list[str] = []
         self.proposal: Any = None
@@ -54,6 +61,8 @@ class Turn:
         self.ended: list[tuple[str, str]] = []
         self.lead = ""
         self.instead = ""
+        self.undecided = ""
+        self.reading: Reading = ""
 
     # -- the snapshot
 

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from fsa_engine.domain.definition.base import Name, Part, Text
 from fsa_engine.domain.definition.task import Task
 from fsa_engine.domain.understanding.intents import IntentMatcher, LexicalMatcher
+from fsa_engine.domain.understanding.meaning import NONE, NONE_OF_THESE
 
 
 class Closing(Part):
@@ -187,7 +188,7 @@ class Agent(Part):
     escalation: Escalation = Escalation()
     texts: Texts = Texts()
     speech: Literal["free", "gated"] = "free"
-    matching: Literal["lexical", "embedding"] = "lexical"
+    matching: Literal["lexical", "embedding"] = "embedding"
     none: tuple[str, ...] = ()
     intents: dict[Name, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
     knowledge: dict[Name, Knowledge] = Field(default_factory=dict)
@@ -239,17 +240,22 @@ class Agent(Part):
     @cached_property
     def matcher(self) -> IntentMatcher:
         """Tells tasks apart by their example phrases."""
-        phrases = {label: texts for label, texts in self.phrases.items() if label != "none"}
-        return LexicalMatcher(phrases, self.none)
+        return LexicalMatcher(self._labelled, self.none)
 
     @cached_property
     def phrases(self) -> dict[str, tuple[str, ...]]:
-        """Everything that callers' words are compared with, by label: task names, "knowledge.NAME", "intent.NAME",
-        and "none" for what is none of these."""
+        """Everything that callers' meaning is compared with, by label: task names, "knowledge.NAME", "intent.NAME", and
+        "none" for what is none of these: the agent's own, and what callers of any agent say, unless it is like
+        something that this one does."""
+        usual = tuple(text for text in NONE_OF_THESE if not self.matcher.match(text).certain)
+        return {**self._labelled, NONE: (*self.none, *usual)}
+
+    @cached_property
+    def _labelled(self) -> dict[str, tuple[str, ...]]:
         found = {name: (task.title, *task.examples) for name, task in self.tasks.items() if not task.internal}
         found |= {f"knowledge.{name}": fact.examples for name, fact in self.knowledge.items()}
         found |= {f"intent.{name}": texts for name, texts in self.intents.items()}
-        return {**found, "none": self.none} if self.none else found
+        return found
 
 
 def json_schema() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from fsa_engine.domain.understanding.lexicon import STOP
 from fsa_engine.domain.understanding.words import tokens_of
@@ -19,6 +19,8 @@ CONSIDER = 0.30
 """Score below which a task is not even asked about."""
 MARGIN = 0.12
 """How far the best must be ahead of the next."""
+CERTAIN = 0.75
+"""Score from which words alone tell a task; below it their meaning is looked at where it can be."""
 
 
 _Weighed: TypeAlias = tuple[frozenset[str], float]
@@ -29,44 +31,24 @@ _Weighed: TypeAlias = tuple[frozenset[str], float]
 class Match:
     """The decision. `task`: clear winner or ""; `close`: names of those between which the caller must choose.
 
-    `torn`: the best of those close would have won but for the others, and by more than a single word.
+    `torn`: the best of those close would have won but for the others, and by more than a single word. `by`: what was
+    compared, words or (embeddings of) meanings.
     """
 
     task: str = ""
     close: tuple[str, ...] = ()
     scores: tuple[tuple[str, float], ...] = ()
     torn: bool = False
+    by: Literal["lexical", "embedding"] = "lexical"
+
+    @property
+    def certain(self) -> bool:
+        """Whether the words alone are enough."""
+        return self.by == "lexical" and bool(self.task) and self.score(self.task) >= CERTAIN
 
     def score(self, task: str) -> float:
         """Return a task's score, 0 to 1."""
         return dict(self.scores).get(task, 0.0)
-
-
-SEMANTIC_MARGIN = 0.02
-"""How far the best must be ahead where meanings are compared: such scores lie close together, 0.84 to 0.96."""
-SEMANTIC_FLOOR = 0.80
-"""Score below which nothing is meant."""
-
-
-def decided(
-    scores: Mapping[str, float], labels: Mapping[str, object], among: Sequence[str] = (), none: str = "none"
-) -> Match:
-    """Decide by the margin between the labels' scores, with "none of these" as one of them."""
-    ranked = sorted(
-        ((n, s) for n, s in scores.items() if n != none and n in labels and (not among or n in among)),
-        key=lambda pair: (-pair[1], pair[0]),
-    )
-    listed = tuple((name, round(score, 3)) for name, score in ranked)
-    if not ranked or (ranked[0][1] < SEMANTIC_FLOOR and not among):
-        return Match(scores=listed)
-    best, nothing = ranked[0][1], 0.0 if among else scores.get(none, 0.0)
-    second = max(ranked[1][1] if len(ranked) > 1 else 0.0, nothing)
-    if best - second >= SEMANTIC_MARGIN:
-        return Match(ranked[0][0], (), listed)
-    if nothing >= best:
-        return Match(scores=listed)
-    near = tuple(name for name, score in ranked if score > best - SEMANTIC_MARGIN)
-    return Match("", near, listed, torn=best - nothing >= SEMANTIC_MARGIN)
 
 
 class IntentMatcher(ABC):
