@@ -129,6 +129,13 @@ def test_only_keys_are_heard_where_a_secret_is_asked_for(
     assert (replayed.code, replayed.lines[0].split("  ")[1][:5]) == (0, "tiny:"), replayed.out
 
 
+def test_what_cannot_be_is_told(opusagent, shop: Path) -> None:
+    said = opusagent("agent", "chat", shop, "--script", script(shop, "/busy\n/key cake\n/key\n/key 1 *#\n"))
+    assert "    · verdict  rejected: no transfer is under way" in said.lines
+    assert sum(line.startswith("Talk to it; /key 1") for line in said.lines) == 2
+    assert "> /key 1 *#" in said.lines
+
+
 def test_transfers_are_acted_out(opusagent, shop: Path, rewrite: Callable[[str, str], Path]) -> None:
     rewrite("ordered: {kind: done, text: It is ordered.}", "ordered: {kind: handoff, target: 'tel:+15550911'}")
     said = opusagent("agent", "chat", shop, "--script", script(shop, ORDER + "/busy\n"))

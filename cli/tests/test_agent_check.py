@@ -87,6 +87,26 @@ def test_a_broken_conversation_file_is_found(opusagent, tiny: Path) -> None:
     assert f"{tiny / 'conversations.yaml'}:" in said.lines[0]
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tool: {}\nconversations: []\n", ":1:1: error: tool: unknown key"),
+        ("tools: [a]\nconversations: []\n", ":1:8: error: tools: must be a mapping"),
+        ("conversations: {a: b}\n", ":1:16: error: conversations: must be a list"),
+        ("conversations:\n  - {name: x, tools: [a], lines: []}\n", ":2:21: error: tools: must be a mapping"),
+        ("conversations:\n  - {name: x, lines: [{say: a, hears: [1]}]}\n", ":2:"),
+        ("- a\n", "no conversations"),
+        ("", "the file is empty"),
+    ],
+)
+def test_slips_in_conversations_are_found(opusagent, tiny: Path, text: str, message: str) -> None:
+    (tiny / "conversations.yaml").write_text(text)
+    said = opusagent("agent", "check", tiny)
+    assert said.code == 1
+    assert said.lines[0].startswith(f"{tiny / 'conversations.yaml'}:")
+    assert message in said.lines[0]
+
+
 def test_a_path_without_an_agent(opusagent, tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.yaml"):
         said = opusagent("agent", "check", path)

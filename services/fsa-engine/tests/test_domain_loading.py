@@ -138,8 +138,7 @@ def test_a_wrong_definition_says_what_and_where(right: str, wrong: str, line: in
         assert load_text(text).help == "x", "a tag is text and makes nothing"
         return
     problems = problems_of(text)
-    assert any(message in problem for problem in problems), problems
-    assert any(problem.startswith(f"hotel.yaml:{line}:") for problem in problems), problems
+    assert any(message in problem and problem.startswith(f"hotel.yaml:{line}:") for problem in problems), problems
 
 
 def test_the_column_is_that_of_the_fault_in_the_rule() -> None:
@@ -147,6 +146,19 @@ def test_the_column_is_that_of_the_fault_in_the_rule() -> None:
     line = GOOD.splitlines()[23]
     column = line.index("day >= today") + len("day >= ") + 1
     assert problem.startswith(f"hotel.yaml:24:{column}:")
+
+
+def test_another_encoding_is_told_with_its_place() -> None:
+    with pytest.raises(DefinitionError, match=r"^hotel.yaml:6:24: not UTF-8 \(save the file as UTF-8\)$"):
+        load_text(GOOD.replace("hello", "grüß").encode("latin-1"), "hotel.yaml")
+    with pytest.raises(DefinitionError, match=r"^hotel.yaml:1:1: not UTF-8"):
+        load_text(GOOD.encode("utf-16"), "hotel.yaml")
+
+
+def test_a_long_rule_is_not_repeated_whole() -> None:
+    (problem,) = problems_of(GOOD.replace("nights < 30", "(1 + " * 300 + "1" + ")" * 300 + " > nights"))
+    assert "recursion limit" in problem
+    assert len(problem) < 400
 
 
 def test_several_problems_are_told_at_once() -> None:

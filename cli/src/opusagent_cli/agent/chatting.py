@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 import threading
 from collections.abc import AsyncIterator, Mapping
@@ -27,6 +28,7 @@ HELP = (
     "Talk to it; /key 1 presses keys, /silence keeps silent, /quit hangs up. "
     "After a transfer: /answered, /busy or /no_answer."
 )
+KEYS = re.compile(r"[0-9*#\s]*[0-9*#][0-9*#\s]*")
 KEYS_ONLY = "    · only keys are heard here: /key and the digits"
 
 
@@ -114,7 +116,7 @@ async def _said(conversation: TextConversation, line: str) -> Exchange | None:
         return await conversation.keep_silent()
     if command in {"/answered", "/busy", "/no_answer"}:
         return await conversation.transferred(command[1:])  # type: ignore[arg-type]
-    if command == "/key" and rest.strip():
+    if command == "/key" and KEYS.fullmatch(rest):
         made = [await conversation.press(digit) for digit in rest.strip() if not digit.isspace()]
         return Exchange(
             tuple(output for each in made for output in each.outputs),
@@ -159,8 +161,8 @@ class _Printed:
         if "rules" in self._show:
             lines += [("rule", line) for line in rules(record)]
             lines += [("refused", str(note)) for note in record.get("rejected", ())]
-            if record.get("verdict") != "accepted":
-                lines.append(("verdict", f"{record.get('verdict')}: {record.get('why')}"))
+        if record.get("verdict") != "accepted":
+            lines.append(("verdict", f"{record.get('verdict')}: {record.get('why')}"))
         if "scratchpad" in self._show:
             lines += [("thought", words) for words in thoughts(record)]
         if "states" in self._show:

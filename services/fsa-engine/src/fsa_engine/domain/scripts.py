@@ -1,13 +1,13 @@
 """Scripts of conversations, written in YAML: what the caller does, and what is expected."""
 
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from fsa_engine.domain.loading.problems import DefinitionError, Problem
-from fsa_engine.domain.loading.source import read_source
+from fsa_engine.domain.loading.source import Path, Source, read_source
 
 
 class Line(BaseModel):
@@ -79,11 +79,12 @@ class Script(BaseModel):
         return f"line {number}{at}"
 
 
-def load_scripts(path: str | Path) -> list[Script]:
+def load_scripts(path: str | FilePath) -> list[Script]:
     """Read a YAML file: `tools`, `reasoning`, `at` for all, and `conversations`. Raises DefinitionError, OSError."""
-    path = Path(path)
+    path = FilePath(path)
     source = read_source(path.read_bytes(), str(path))
     data = source.data if isinstance(source.data, dict) else {}
+    _refuse_slips(source, data)
     common = {key: data[key] for key in ("at", "caller") if key in data}
     scripts = []
     for index, raw in enumerate(data.get("conversations") or []):
@@ -104,3 +105,26 @@ def load_scripts(path: str | Path) -> list[Script]:
     if not scripts:
         raise DefinitionError([Problem(str(path), 1, 1, "no conversations", "add `conversations:`")])
     return scripts
+
+
+def _refuse_slips(source: Source, data: dict[str, Any]) -> None:
+    """Look at the keys of a whole file. Raises DefinitionError."""
+    keys = ("at", "caller", "tools", "reasoning", "conversations")
+    fix = f"one of {', '.join(keys)}"
+    wrong = [source.problem((f"#{key}",), f"{key}: unknown key", fix) for key in data if key not in keys]
+    wrong += [
+        source.problem((*path, key), f"{key}: must be a mapping")
+        for path, part in [((), data), *_mappings(data.get("conversations"))]
+        for key in ("tools", "reasoning")
+        if not isinstance(part.get(key) or {}, dict)
+    ]
+    if not isinstance(data.get("conversations") or [], list):
+        wrong.append(source.problem(("conversations",), "conversations: must be a list"))
+    if wrong:
+        raise DefinitionError(wrong)
+
+
+def _mappings(items: Any) -> list[tuple[Path, dict[str, Any]]]:
+    """Return conversations and where they stand, without those that are none."""
+    found = enumerate(items) if isinstance(items, list) else ()
+    return [(("conversations", index), item) for index, item in found if isinstance(item, dict)]

@@ -11,6 +11,8 @@ from fsa_engine.domain.rules import RuleError
 from fsa_engine.domain.template import mentioned
 
 CALL_FIELDS = {"call.caller", "call.callee", "call.channel", "call.call_id"}
+LONGEST_SHOWN = 120
+"""Characters of a rule in a message; its place tells the rest."""
 _FACT = re.compile(r"(?<![\w.])context\.([A-Za-z_]\w*)")
 
 
@@ -34,9 +36,14 @@ def check_rule(place: Place, path: Path, text: str, guard: bool = True) -> Itera
     try:
         place.task.rules.compile(text, guard)
     except RuleError as error:
-        yield place.source.problem(path, f"rule {text!r}: {error}", along=error.column - 1)
+        yield place.source.problem(path, f"rule {shortened(text)!r}: {error}", along=error.column - 1)
     for fact in sorted(set(_FACT.findall(text)) - place.facts):
         yield place.source.problem(path, f"there is no fact {fact!r}", "declare it under context")
+
+
+def shortened(rule: str) -> str:
+    """Return a rule as it is shown in a message."""
+    return rule if len(rule) <= LONGEST_SHOWN else rule[: LONGEST_SHOWN - 1] + "…"
 
 
 def check_text(place: Place, path: Path, text: str | None) -> Iterator[Problem]:

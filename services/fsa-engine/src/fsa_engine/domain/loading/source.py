@@ -69,7 +69,7 @@ def read_source(text: str | bytes, file: str) -> Source:
     """Parse. Raises DefinitionError."""
     size = len(text)
     if size > LONGEST_FILE:
-        raise DefinitionError([Problem(file, 1, 1, f"the file has {size} bytes; {LONGEST_FILE} are allowed")])
+        raise DefinitionError([Problem(file, 1, 1, f"the file is larger than {LONGEST_FILE} bytes, which are allowed")])
     source = Source(file)
     try:
         if isinstance(text, bytes):
@@ -83,7 +83,11 @@ def read_source(text: str | bytes, file: str) -> Source:
         mark = error.context_mark if unclosed else error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise DefinitionError([Problem(file, line, column, f"not YAML: {error.problem}", _fix(error))]) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        before = bytes(error.object[: error.start]).split(b"\n")
+        line, column = len(before), len(before[-1].decode()) + 1
+        raise DefinitionError([Problem(file, line, column, "not UTF-8", "save the file as UTF-8")]) from error
+    except (yaml.YAMLError, RecursionError) as error:
         raise DefinitionError([Problem(file, 1, 1, f"not YAML: {str(error)[:200]}")]) from error
     return source
 
