@@ -33,12 +33,31 @@ def check(
         raise SystemExit(1)
 
 
+class Style(StrEnum):
+    """How conversations are held."""
+
+    RULES = "rules"
+    DIALOGUE = "dialogue"
+
+
 @app.command("test")
-def play(paths: Paths, *, json: Json = False) -> None:
-    """Play the conversations beside an agent against its rules; exit code 0 only if all went as they say."""
+def play(
+    paths: Paths,
+    *,
+    style: Annotated[
+        Style, typer.Option(help="The rules alone, or a conversing model (a stand-in) before them.")
+    ] = Style.RULES,
+    json: Json = False,
+) -> None:
+    """Play the conversations beside an agent; exit code 0 only if all went as they say."""
     from opusagent_cli.agent import testing
 
-    if not testing.play(paths, Terminal(json=json)):
+    terminal = Terminal(json=json)
+    if style is Style.RULES:
+        passed = testing.play(paths, terminal)
+    else:
+        passed = go(testing.converse(paths, terminal), log_level="CRITICAL")
+    if not passed:
         raise SystemExit(1)
 
 

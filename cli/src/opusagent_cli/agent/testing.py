@@ -1,4 +1,4 @@
-"""`opusagent agent test`: the conversations beside an agent, played against its rules, and how much of it they show."""
+"""`opusagent agent test`: the conversations beside an agent, held with its rules, and how much of it they show."""
 
 import json
 from pathlib import Path
@@ -23,17 +23,41 @@ def play(paths: list[Path], terminal: Terminal) -> bool:
     return all(results)
 
 
+async def converse(paths: list[Path], terminal: Terminal) -> bool:
+    """Hold the conversations of agents in dialogue style, with a stand-in of a conversing model; as `play`."""
+    from opusagent_cli.agent.dialogue.player import hold
+
+    results = []
+    for file in agent_files(paths):
+        try:
+            agent, scripts = _load(file)
+        except DefinitionError as error:
+            results.append(_broken(error, terminal))
+            continue
+        files = [file, *handed_over_to(file, agent)]
+        played = [await hold(script, files) for script in scripts if not script.rules_only]
+        results.append(_judge(file, agent, played, [], terminal))
+    return all(results)
+
+
+def _load(file: Path) -> tuple[Agent, list[Script]]:
+    return load_agent(file), [script for found in conversation_files(file) for script in load_scripts(found)]
+
+
 def _test(file: Path, terminal: Terminal) -> bool:
     try:
-        agent = load_agent(file)
-        scripts = [script for found in conversation_files(file) for script in load_scripts(found)]
+        agent, scripts = _load(file)
     except DefinitionError as error:
         return _broken(error, terminal)
     others = [load_agent(other) for other in handed_over_to(file, agent)]
     model = comparer(EngineSettings().intent_model)  # type: ignore[call-arg]
     compare = model.evidence if model is not None else None
     played = [run(agent, script, others=others, compare=compare) for script in scripts]
-    covered = coverage(agent, played, _from_elsewhere(file, agent))
+    return _judge(file, agent, played, _from_elsewhere(file, agent), terminal)
+
+
+def _judge(file: Path, agent: Agent, played: list[Played], elsewhere: list[Played], terminal: Terminal) -> bool:
+    covered = coverage(agent, played, elsewhere)
     passed = bool(played) and not any(each.failures for each in played)
     if terminal.json:
         terminal.machine(json.dumps(_report(agent.agent, played, covered, passed), ensure_ascii=False))

@@ -37,19 +37,31 @@ class Call:
 
 Thought = Say | Call
 
+FILLER = "One moment, please."
+"""Said of its own accord after a function call."""
 
-def decide(conversation: Conversation, instructions: str | None) -> Thought:
-    """Return what to do now; `instructions` are those of the response alone, if it has any."""
-    if instructions:
-        return Say(quoted(instructions))
-    last = conversation.items[-1] if conversation.items else None
-    if last is None:
-        return Say("Hello, how can I help you?")
-    if last.body["type"] == "function_call_output":
-        return Say("One moment, please.")
-    if last.body.get("role") in ("system",):
-        return Say(quoted(last.text))
-    return _answer(conversation, last)
+
+class Mind:
+    """Honest, and slow of wit. `hears_things`: answers turns in which nothing was said."""
+
+    hears_things = False
+
+    def decide(self, conversation: Conversation, instructions: str | None) -> Thought:
+        """Return what to do now; `instructions` are those of the response alone, if it has any."""
+        if instructions:
+            return Say(quoted(instructions))
+        last = conversation.items[-1] if conversation.items else None
+        if last is None:
+            return Say("Hello, how can I help you?")
+        if last.body["type"] == "function_call_output":
+            return Say(FILLER)
+        if last.body.get("role") in ("system",):
+            return Say(quoted(last.text))
+        return self.answer(conversation, last)
+
+    def answer(self, conversation: Conversation, caller: Item) -> Thought:
+        """Return what to do about what the caller said."""
+        return _answer(conversation, caller)
 
 
 def quoted(text: str) -> str:
@@ -64,12 +76,18 @@ def _answer(conversation: Conversation, caller: Item) -> Thought:
     tools = conversation.tools()
     asked = _question(conversation)
     if asked is not None and "answer_task" in tools:
-        return Call("answer_task", _only(tools["answer_task"], {"task_id": asked, "answer": caller.text}))
+        return Call("answer_task", passed_on(tools["answer_task"], asked, caller.text))
     task = _resembling(tools.get("start_task"), conversation.session.get("instructions") or "", caller.text)
     if task is not None:
         proposal = {"task": task, "arguments": {}, "arguments_json": "{}"}
         return Call("start_task", _only(tools["start_task"], proposal))
     return Say("I am sorry, I did not catch that. How can I help you?")
+
+
+def passed_on(tool: dict[str, Any], task_id: str, words: str) -> dict[str, Any]:
+    """Return the arguments that pass words on: as an answer in words, or with no value where values are wanted."""
+    wanted = tool.get("parameters", {}).get("properties", {}).get("answer", {})
+    return _only(tool, {"task_id": task_id, "answer": {} if wanted.get("type") == "object" else words})
 
 
 def _question(conversation: Conversation) -> str | None:

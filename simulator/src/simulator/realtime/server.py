@@ -17,6 +17,7 @@ from audio.formats import Format
 from audio.transcode import Transcoder
 from simulator.realtime.conversation import Json, default_session
 from simulator.realtime.hearing import Hearing, audio_format
+from simulator.realtime.mind import Mind
 from simulator.realtime.session import RealtimeSession
 from speech.stt import Hints, Recogniser
 from speech.tts import Synthesiser
@@ -29,7 +30,12 @@ class RealtimeStandIn:
     """A Realtime API on loopback. `sessions` counts those opened; `received` keeps client events other than audio."""
 
     def __init__(
-        self, recogniser: Recogniser, synthesiser: Synthesiser, voice: str = "", vocabulary: tuple[str, ...] = ()
+        self,
+        recogniser: Recogniser,
+        synthesiser: Synthesiser,
+        voice: str = "",
+        vocabulary: tuple[str, ...] = (),
+        mind: Mind | None = None,
     ) -> None:
         self._recogniser = recogniser
         self._synthesiser = synthesiser
@@ -37,7 +43,10 @@ class RealtimeStandIn:
         self._hints = Hints(vocabulary=vocabulary)
         self._pool = ThreadPoolExecutor(1, "realtime-standin")
         self._server: Server | None = None
+        self.mind = mind or Mind()
         self.sessions = 0
+        # The one opened last.
+        self.session: RealtimeSession | None = None
         self.received: list[Json] = []
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
@@ -73,8 +82,8 @@ class RealtimeStandIn:
             _SERVER_EVENT.validate_python(event)
             await connection.send(json.dumps(event))
 
-        hearing = Hearing(self._recogniser, self._pool, self._hints)
-        session = RealtimeSession(body, send, hearing, self._speak)
+        session = RealtimeSession(body, send, self._hearing(), self._speak, self.mind)
+        self.session = session
         try:
             await session.open()
             async for frame in connection:
@@ -94,6 +103,9 @@ class RealtimeStandIn:
         if event.get("type") != "input_audio_buffer.append":
             self.received.append(event)
         await session.handle(event)
+
+    def _hearing(self) -> Hearing:
+        return Hearing(self._recogniser, self._pool, self._hints)
 
     async def _speak(self, text: str, described: Json) -> AsyncIterator[tuple[str, bytes]]:
         transcoder = Transcoder(Format("pcm16", self._synthesiser.rate), audio_format(described))

@@ -13,9 +13,10 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from simulator.realtime import events, mind
+from simulator.realtime import events
 from simulator.realtime.conversation import Conversation, Json, bytes_per_ms, merge
 from simulator.realtime.hearing import Hearing, SpeechBegan, SpeechOver
+from simulator.realtime.mind import Call, Mind
 
 Send = Callable[[Json], Awaitable[None]]
 Speak = Callable[[str, Json], AsyncIterator[tuple[str, bytes]]]
@@ -29,11 +30,12 @@ BETA_FIELDS = frozenset({"modalities", "input_audio_format", "output_audio_forma
 class RealtimeSession:
     """Runs one connection; `handle` takes each client event, `close` ends all it started."""
 
-    def __init__(self, session: Json, send: Send, hearing: Hearing, speak: Speak) -> None:
+    def __init__(self, session: Json, send: Send, hearing: Hearing, speak: Speak, mind: Mind) -> None:
         self.conversation = Conversation(session)
         self._send_raw = send
         self._hearing = hearing
         self._speak = speak
+        self._mind = mind
         self._numbers = itertools.count(1)
         self._response: asyncio.Task[None] | None = None
         self._response_id = ""
@@ -180,7 +182,7 @@ class RealtimeSession:
                     "usage": usage,
                 }
             )
-        if respond and text and not self._active:
+        if respond and (text or self._mind.hears_things) and not self._active:
             self._respond(None)
 
     # -- responses
@@ -204,15 +206,15 @@ class RealtimeSession:
 
     async def _run_response(self, response_id: str, instructions: str | None) -> None:
         await self._send({"type": "response.created", "response": events.response(response_id, "in_progress", [])})
-        thought = mind.decide(self.conversation, instructions)
-        if isinstance(thought, mind.Call):
+        thought = self._mind.decide(self.conversation, instructions)
+        if isinstance(thought, Call):
             await self._call(response_id, thought)
         else:
             await self._say(response_id, thought.text)
         done = events.response(response_id, "completed", self._spoken)
         await self._send({"type": "response.done", "response": done})
 
-    async def _call(self, response_id: str, call: mind.Call) -> None:
+    async def _call(self, response_id: str, call: Call) -> None:
         item_id, call_id, arguments = self._id("item"), self._id("call"), json.dumps(call.arguments)
         begun = events.function_call_item(item_id, call_id, call.name, status="in_progress")
         await self._item_begun(response_id, begun)

@@ -34,7 +34,7 @@ from fsa_engine.domain.scripts import Line, Script, load_scripts
 from fsa_engine.domain.snapshot import Snapshot
 from fsa_engine.domain.step import Step, is_private, step
 
-__all__ = ["Line", "Played", "Script", "Tool", "load_scripts", "run", "spoken_texts"]
+__all__ = ["Line", "Played", "Script", "Tool", "differences", "load_scripts", "passed", "run", "spoken_texts"]
 _MOVED = re.compile(r"(\w+): (\w+) -> (\w+) ")
 
 Tool: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -104,7 +104,7 @@ class _Player:
         for number, line in enumerate(lines, start=1 if rings else 0):
             made = self._happen(line)
             what = line.say or line.key or line.does or line.start or line.answer or line.cancel
-            for failure in _differences(line, made, self.snapshot, self.agent):
+            for failure in differences(line, made, self.snapshot, self.agent):
                 self.played.failures.append(f"{script.name}, {script.place(number)} ({what!r}): {failure}")
         return self.played
 
@@ -133,7 +133,7 @@ class _Player:
         self.played.steps.append(made)
         tools = [intent.payload for intent in made.intents if intent.kind == "tool"]
         self.played.calls += [(payload["tool"], payload["arguments"]) for payload in tools]
-        self.played.visited |= {(task.task, task.state) for task in made.snapshot.tasks} | _passed(made)
+        self.played.visited |= {(task.task, task.state) for task in made.snapshot.tasks} | passed(made)
         return made
 
     def _head(self) -> dict[str, Any]:
@@ -223,7 +223,7 @@ class _Player:
         return found
 
 
-def _passed(made: Step) -> set[tuple[str, str]]:
+def passed(made: Step) -> set[tuple[str, str]]:
     """Return the states that tasks left or went to in a step, also those they only passed or ended in."""
     notes = [_MOVED.match(note) for record in made.audit for note in record["decisions"]]
     return {(note.group(1), state) for note in notes if note for state in note.group(2, 3)}
@@ -242,7 +242,8 @@ def spoken_texts(steps: Sequence[Step]) -> list[str]:
     return texts
 
 
-def _differences(line: Line, made: list[Step], snapshot: Snapshot, agent: Agent) -> list[str]:
+def differences(line: Line, made: list[Step], snapshot: Snapshot, agent: Agent) -> list[str]:
+    """Return what is not as a line expects it, in words; `snapshot` and `agent`: after the steps that it led to."""
     task = snapshot.focused
     unfinished = () if snapshot.transfer else snapshot.roots
     got: dict[str, Any] = {

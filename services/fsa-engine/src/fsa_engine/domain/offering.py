@@ -69,7 +69,8 @@ def _answer(agent: Agent, snapshot: Snapshot) -> list[ToolDecl]:
     definition = agent.tasks.get(task.task)
     state = definition.states.get(task.state) if definition else None
     if definition is None or not isinstance(state, Collect | Confirm) or not task.asked:
-        return []
+        busy = _writing(agent, snapshot, snapshot.root_of(task))
+        return [] if busy else [_passing_on("what is being done, or what else the caller says", "", {})]
     asked = "a confirmation" if isinstance(state, Confirm) or task.verifying else state.slot
     return [_passing_on(f"the question about {asked}", task.task_id, _proposable(definition, state))]
 

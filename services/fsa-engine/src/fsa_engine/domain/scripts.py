@@ -60,7 +60,10 @@ class Line(BaseModel):
 
 
 class Script(BaseModel):
-    """One conversation. `at`: local time of the call, in the agent's time zone. `without`: agents not served in it."""
+    """One conversation. `at`: local time of the call, in the agent's time zone. `without`: agents not served in it.
+
+    `rules_only`: why it is not held in dialogue style too.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -68,6 +71,7 @@ class Script(BaseModel):
     at: datetime = datetime(2025, 12, 1, 9, 0)
     caller: str = "+15550100"
     without: tuple[str, ...] = ()
+    rules_only: str = ""
     tools: dict[str, Any] = Field(default_factory=dict)
     reasoning: dict[str, Any] = Field(default_factory=dict)
     lines: tuple[Line, ...]
