@@ -12,6 +12,7 @@ from opusagent.events.v1.events_pb2 import SPEAKER_CALLER, TurnTaken
 from opusagent.fsa.v1.fsa_pb2 import Ask, Output
 from opusagent.session.v1 import session_pb2 as api
 from session.adapters.memory import MemoryStore
+from session.books import Books
 
 
 def step(session_id: str, number: int, version: int, **fields: object) -> api.SaveTaskRequest:
@@ -192,3 +193,73 @@ async def _deliver(world, deliveries, kill_after):
     indices = {fact.fsa_stepped.audit_index: fact.fsa_stepped.hash for fact in world.facts("fsa_stepped")}
     assert sorted(indices) == list(range(1, loaded.version + 1))
     await world.end()
+
+
+def remembering(session_id: str, number: int, version: int, until_ms: int, text: str = "{}") -> api.SaveTaskRequest:
+    memory = api.CallerMemory(agent=f"agent{number}", memory_json=text, until_ms=until_ms)
+    return step(session_id, number, version, memory=memory)
+
+
+async def remembered(client, session_id: str) -> dict[str, str]:
+    loaded = await client.LoadTask(api.LoadTaskRequest(session_id=session_id, with_memory=True))
+    return {one.agent: one.memory_json for one in loaded.memory}
+
+
+async def test_what_an_agent_remembers_is_known_in_the_callers_next_session_and_no_other(stored_world):
+    app = await stored_world.live()
+    client = direct(app.servicer)
+    opened = await stored_world.open(app, "CA1")
+    first = opened.call.session_id
+    later = stored_world.time() + 60_000
+    await client.SaveTask(remembering(first, 1, 0, later, '{"a":1}'))
+    await client.SaveTask(remembering(first, 1, 0, later, '{"a":"repeated"}'))
+    await client.SaveTask(remembering(first, 2, 1, later, '{"b":1}'))
+    with pytest.raises(RpcError):
+        await client.SaveTask(remembering(first, 3, 1, later, '{"stale":1}'))
+    await stored_world.hang_up(opened)
+    await stored_world.settle(app)
+    second = (await stored_world.open(app, "CA2")).call.session_id
+    assert second != first
+    assert await remembered(client, second) == {"agent1": '{"a":1}', "agent2": '{"b":1}'}
+    assert not (await client.LoadTask(api.LoadTaskRequest(session_id=second))).memory
+    changed = remembering(second, 1, 0, later, '{"a":2}')
+    await client.SaveTask(changed)
+    assert await remembered(client, first) == {"agent1": '{"a":2}', "agent2": '{"b":1}'}
+    stranger = (await stored_world.open(app, "CA3", caller="+15551230009")).call.session_id
+    assert await remembered(client, stranger) == {}
+
+
+async def test_a_memory_is_forgotten_when_it_is_too_old_and_when_it_is_told_to(stored_world):
+    app = await stored_world.live()
+    client = direct(app.servicer)
+    session_id = (await stored_world.open(app, "CA1")).call.session_id
+    now = stored_world.time()
+    await client.SaveTask(remembering(session_id, 1, 0, now + 1000))
+    await client.SaveTask(remembering(session_id, 2, 1, now + 5000))
+    stored_world.time.advance(1)
+    assert set(await remembered(client, session_id)) == {"agent2"}
+    await client.SaveTask(step(session_id, 3, 2, memory=api.CallerMemory(agent="agent2")))
+    assert await remembered(client, session_id) == {}
+
+
+async def test_a_memory_that_is_too_old_is_deleted_without_another_call(stored_world):
+    app = await stored_world.live()
+    client = direct(app.servicer)
+    opened = await stored_world.open(app, "CA1")
+    await client.SaveTask(remembering(opened.call.session_id, 1, 0, stored_world.time() + 60_000))
+    await stored_world.hang_up(opened)
+    await stored_world.settle(app)
+    books = Books(stored_world.store)
+    assert [memory.agent for memory in (await books.caller(opened.call.caller)).memory] == ["agent1"]
+    stored_world.time.advance(60)
+    await stored_world.settle(app)
+    assert not (await books.caller(opened.call.caller)).memory
+    assert await stored_world.store.next_alarm() is None
+
+
+async def test_nothing_is_remembered_of_callers_who_withhold_their_number(stored_world):
+    app = await stored_world.live()
+    client = direct(app.servicer)
+    session_id = (await stored_world.open(app, "CA1", caller="")).call.session_id
+    await client.SaveTask(remembering(session_id, 1, 0, stored_world.time() + 60_000))
+    assert await remembered(client, session_id) == {}

@@ -17,10 +17,11 @@ from chassis.ids import Clock
 from chassis.logging import get_logger
 from chassis.rpc import RpcError, StatusCode
 from chassis.sealing import SealError
-from fsa_engine import opening, wire
+from fsa_engine import opening, remembering, wire
 from fsa_engine.adapters.line_post import Line, LinePost
 from fsa_engine.adapters.session_store import SessionStore
 from fsa_engine.alarm import Alarm
+from fsa_engine.casting import Casting, NoAgent
 from fsa_engine.catalog import AgentCatalog, ServedAgent
 from fsa_engine.comparing import Comparisons
 from fsa_engine.domain.definition import Agent
@@ -28,7 +29,6 @@ from fsa_engine.domain.events import (
     AnswerTask,
     CallClosed,
     Event,
-    HandedOver,
     KeyPressed,
     Opened,
     TimePassed,
@@ -62,10 +62,6 @@ can end."""
 
 StepFunction = Callable[[Agent, Snapshot, Event], Step]
 _log = get_logger(__name__)
-
-
-class NoAgent(Exception):
-    """No definition can serve the conversation; the message says why, for the operator."""
 
 
 @dataclass
@@ -111,6 +107,7 @@ class Conversation:
         self._unfinished = 0
         self._state: _State | None = None
         self._speaker = Speaker(ports.post)
+        self._casting = Casting(ports.catalog)
         self._intents = OpenIntents(session_id, ports.runner, self._put)
         self._alarm = Alarm(ports.clock, self._wake)
 
@@ -264,7 +261,11 @@ class Conversation:
             self._speaker.outputs(line, job.event.event_id, (), held.manner if held is not None else None)
 
     async def _step(self, job: Job) -> None:
-        saved = await self._save(await self._opened_key(job) if job.sealed else job)
+        if job.sealed:
+            job = await self._opened_key(job)
+        elif isinstance(job.event, Opened):
+            job, _ = await self._recalled(job)
+        saved = await self._save(job)
         state = await self._loaded(None)
         line = self.lines.target(job.line)
         if not isinstance(job.event, CallClosed):
@@ -278,14 +279,23 @@ class Conversation:
         vault = (await self._loaded(job.event)).vault
         return replace(job, event=replace(job.event, digit=vault.digit(job.sealed)))
 
+    async def _recalled(self, job: Job) -> tuple[Job, LoadTaskResponse]:
+        """Give the opening of a call what its agent remembers of the caller; return also what was saved before."""
+        assert isinstance(job.event, Opened)
+        before = await self._load(job.event)
+        agent = self._state.agent if self._state is not None else None
+        memory = remembering.known(before, agent.agent) if agent is not None else {}
+        return replace(job, event=replace(job.event, memory=memory)), before
+
     async def _open(self, job: Job) -> None:
         """Step the opening of a call and answer with the plan; what the outbox held before is said too."""
         assert isinstance(job.event, Opened)
-        before = await self._load(job.event)
+        call_id = job.event.call_id
+        job, before = await self._recalled(job)
         saved = await self._save(job)
         state = await self._loaded(job.event)
         assert state.agent is not None
-        to_say, stale = opening.outputs(job.event.call_id, before.undelivered, saved)
+        to_say, stale = opening.outputs(call_id, before.undelivered, saved)
         line = self.lines.target(job.line)
         if line is not None:
             plan = opening.plan(state.agent, job.plan_styles or ())
@@ -299,11 +309,13 @@ class Conversation:
         """Step the event from what is saved, and save that. Raises NoAgent, RpcError, SnapshotError."""
         for _ in range(CONFLICT_LIMIT):
             state = await self._loaded(job.event)
-            agent = self._stepping(state, job.event)
+            taking_over = self._intents.agent_of(getattr(job.event, "intent_id", ""))
+            agent = self._casting.stepping(state.agent, job.event, taking_over)
             made = await self._made(agent.agent, state.snapshot, job.event)
             call_id = self.lines.call_id or state.snapshot.call.call_id
             mark = self._ports.runner.mark
             private = is_private(agent.agent, made.snapshot)
+            keeps = self._casting.remembers(agent, made.snapshot)
             request = wire.save_request(
                 self.session_id,
                 call_id,
@@ -313,6 +325,7 @@ class Conversation:
                 mark=mark,
                 private=private,
                 seal=state.vault.seal,
+                memory=remembering.kept(agent.agent, made, job.event) if keeps else None,
             )
             try:
                 saved = await self._ports.store.save(request)
@@ -338,15 +351,6 @@ class Conversation:
                 made = self._ports.step(agent, snapshot, replace(event, intents=evidence))
         return made
 
-    def _stepping(self, state: _State, event: Event) -> ServedAgent:
-        """Return whose definition decides: the conversation's, or that of who takes it over. Raises NoAgent."""
-        agent = state.agent
-        if isinstance(event, HandedOver) and event.ok:
-            agent = self._ports.catalog.named(self._intents.agent_of(event.intent_id))
-        if agent is None:
-            raise NoAgent(self._ports.catalog.why_none())
-        return agent
-
     async def _saved(self, saved: SaveTaskResponse, before: _State, after: _State) -> None:
         if saved.repeated:
             EVENTS_REPEATED.inc()
@@ -365,10 +369,10 @@ class Conversation:
 
     async def _load(self, event: Event | None) -> LoadTaskResponse:
         """Read the session as it is saved, and settle what it left undone."""
-        loaded = await self._ports.store.load(self.session_id)
+        loaded = await self._ports.store.load(self.session_id, with_memory=isinstance(event, Opened))
         vault = Vault(self.session_id, loaded.session_key)
         snapshot = Snapshot.from_bytes(loaded.snapshot, vault.unseal)
-        agent = self._agent(snapshot, event)
+        agent = self._casting.choose(snapshot, event)
         self._state = _State(snapshot, loaded.version, agent, vault)
         self._speaker.loaded(loaded.version)
         self._alarm.set(self._wake_ms())
@@ -384,23 +388,12 @@ class Conversation:
         agent = state.agent.agent
         return wake_ms(agent, state.snapshot) if state.snapshot.definition_hash == agent.definition_hash else 0
 
-    def _agent(self, snapshot: Snapshot, event: Event | None) -> ServedAgent | None:
-        """Return the definition: the newest for a call that begins, for one that goes on the one it began with."""
-        catalog = self._ports.catalog
-        if isinstance(event, Opened) and event.call_id != snapshot.call.call_id:
-            return catalog.for_callee(event.callee) or catalog.find(snapshot.definition_hash, event.callee)
-        begun = snapshot.call.call_id or snapshot.definition_hash
-        return catalog.find(snapshot.definition_hash, snapshot.call.callee) if begun else None
-
     def _start(self, intents: Iterable[Intent], state: _State) -> None:
         if state.agent is None:
             return
-        means = Means(state.agent.server, self._serves, state.vault.unseal, self.lines.call_id)
+        means = Means(state.agent.server, self._casting.serves, state.vault.unseal, self.lines.call_id)
         for intent in intents:
             self._intents.start(intent, means)
-
-    def _serves(self, agent: str) -> bool:
-        return self._ports.catalog.named(agent) is not None
 
 
 def _waited_for(snapshot: Snapshot) -> set[str]:

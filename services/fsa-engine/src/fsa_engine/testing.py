@@ -24,6 +24,7 @@ class SavedSession:
     audit: list[str] = field(default_factory=list)
     business: pb.Business = field(default_factory=pb.Business)
     saves: dict[str, pb.SaveTaskRequest] = field(default_factory=dict)
+    memory: dict[str, pb.CallerMemory] = field(default_factory=dict)
 
 
 class FakeSession:
@@ -107,6 +108,7 @@ class FakeSession:
             open_intents=kept.open_intents.values(),
             audit_index=len(kept.audit),
             session_key=kept.key,
+            memory=kept.memory.values() if request.with_memory else (),
         )
 
     async def SaveTask(self, request: pb.SaveTaskRequest, context: Any) -> pb.SaveTaskResponse:  # noqa: D102
@@ -134,6 +136,8 @@ class FakeSession:
             kept.open_intents.pop(intent_id, None)
         kept.open_intents.update({intent.intent_id: intent for intent in request.intents})
         kept.saves[request.event_id] = request
+        if request.HasField("memory"):
+            kept.memory[request.memory.agent] = request.memory
 
     async def MarkDelivered(self, request: pb.MarkDeliveredRequest, context: Any) -> pb.MarkDeliveredResponse:  # noqa: D102
         self.fault(request)

@@ -101,7 +101,16 @@ def plain(value: Any) -> Any:
 
 
 def save_request(
-    session_id: str, call_id: str, event: Event, version: int, step: Step, *, mark: Mark, private: bool, seal: Seal
+    session_id: str,
+    call_id: str,
+    event: Event,
+    version: int,
+    step: Step,
+    *,
+    mark: Mark,
+    private: bool,
+    seal: Seal,
+    memory: session.CallerMemory | None = None,
 ) -> session.SaveTaskRequest:
     """Return the one atomic save of a step computed from `version`; `mark` says on each intent who tries it.
 
@@ -121,6 +130,7 @@ def save_request(
         settled_intents=sorted({*step.settled, *returned}),
         business=business(step.business, private=private),
         now_ms=event.at_ms,
+        memory=memory,
     )
 
 

@@ -96,12 +96,14 @@ class Books:
                     found[member] = SessionRecord.FromString(document.value)
         return [found[session_id] for session_id in session_ids if session_id in found]
 
+    async def caller(self, number: str) -> CallerRecord:
+        """Return what is known of a caller."""
+        reading = await self._store.read(partition_of_text(number), [caller_key(number)])
+        return CallerRecord.FromString(reading.documents[0].value)
+
     async def sessions_of(self, number: str) -> list[SessionRecord]:
         """Return the remembered sessions of a caller, oldest first."""
-        partition = partition_of_text(number)
-        reading = await self._store.read(partition, [caller_key(number)])
-        caller = CallerRecord.FromString(reading.documents[0].value)
-        return await self.sessions(caller.session_ids)
+        return await self.sessions((await self.caller(number)).session_ids)
 
     async def change(
         self,

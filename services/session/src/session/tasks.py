@@ -3,7 +3,7 @@
 from chassis.ids import Clock
 from opusagent.session.v1 import session_pb2 as api
 from session.books import SESSIONS, Books, Page, steps_of, turns_of
-from session.domain import steps, views
+from session.domain import memory, steps, views
 from session.domain.errors import NotFound
 from session.domain.ids import partition_of_session
 from session.domain.policy import Policy
@@ -30,7 +30,10 @@ class Tasks:
         session = await self._books.session(request.session_id)
         if session is None:
             raise NotFound("no such session")
-        return views.task_view(session)
+        answer = views.task_view(session)
+        if request.with_memory and session.caller:
+            answer.memory.extend(memory.known(await self._books.caller(session.caller), self._clock()))
+        return answer
 
     async def save(self, request: api.SaveTaskRequest) -> api.SaveTaskResponse:
         """Save a step once.
@@ -47,10 +50,20 @@ class Tasks:
             if saved is not None:
                 saved.repeated = True
                 return saved
+            if number:
+                memory.keep(page.session, page.caller, request.memory, self._clock())
             return steps.save_task(page.session, request, self._policy, self._clock(), page.effects)
 
+        number = await self._remembered_as(request)
         rows = [(steps_of(request.session_id), request.event_id)]
-        return await self._books.change(request.session_id, decide, rows=rows)
+        return await self._books.change(request.session_id, decide, number=number, rows=rows)
+
+    async def _remembered_as(self, request: api.SaveTaskRequest) -> str:
+        """Return the number whose memory a step changes; empty for none."""
+        if not request.HasField("memory"):
+            return ""
+        session = await self._books.session(request.session_id)
+        return session.caller if session is not None else ""
 
     async def mark_delivered(self, request: api.MarkDeliveredRequest) -> None:
         """Take outputs out of the outbox."""

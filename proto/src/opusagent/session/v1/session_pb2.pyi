@@ -198,13 +198,15 @@ class ListCallsResponse(_message.Message):
     def __init__(self, calls: _Optional[_Iterable[_Union[FindCallResponse, _Mapping]]] = ...) -> None: ...
 
 class LoadTaskRequest(_message.Message):
-    __slots__ = ("session_id",)
+    __slots__ = ("session_id", "with_memory")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    WITH_MEMORY_FIELD_NUMBER: _ClassVar[int]
     session_id: str
-    def __init__(self, session_id: _Optional[str] = ...) -> None: ...
+    with_memory: bool
+    def __init__(self, session_id: _Optional[str] = ..., with_memory: _Optional[bool] = ...) -> None: ...
 
 class LoadTaskResponse(_message.Message):
-    __slots__ = ("version", "snapshot", "undelivered", "open_intents", "audit_index", "audit_hash", "session_key")
+    __slots__ = ("version", "snapshot", "undelivered", "open_intents", "audit_index", "audit_hash", "session_key", "memory")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     UNDELIVERED_FIELD_NUMBER: _ClassVar[int]
@@ -212,6 +214,7 @@ class LoadTaskResponse(_message.Message):
     AUDIT_INDEX_FIELD_NUMBER: _ClassVar[int]
     AUDIT_HASH_FIELD_NUMBER: _ClassVar[int]
     SESSION_KEY_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
     version: int
     snapshot: bytes
     undelivered: _containers.RepeatedCompositeFieldContainer[_fsa_pb2.Output]
@@ -219,7 +222,18 @@ class LoadTaskResponse(_message.Message):
     audit_index: int
     audit_hash: str
     session_key: bytes
-    def __init__(self, version: _Optional[int] = ..., snapshot: _Optional[bytes] = ..., undelivered: _Optional[_Iterable[_Union[_fsa_pb2.Output, _Mapping]]] = ..., open_intents: _Optional[_Iterable[_Union[Intent, _Mapping]]] = ..., audit_index: _Optional[int] = ..., audit_hash: _Optional[str] = ..., session_key: _Optional[bytes] = ...) -> None: ...
+    memory: _containers.RepeatedCompositeFieldContainer[CallerMemory]
+    def __init__(self, version: _Optional[int] = ..., snapshot: _Optional[bytes] = ..., undelivered: _Optional[_Iterable[_Union[_fsa_pb2.Output, _Mapping]]] = ..., open_intents: _Optional[_Iterable[_Union[Intent, _Mapping]]] = ..., audit_index: _Optional[int] = ..., audit_hash: _Optional[str] = ..., session_key: _Optional[bytes] = ..., memory: _Optional[_Iterable[_Union[CallerMemory, _Mapping]]] = ...) -> None: ...
+
+class CallerMemory(_message.Message):
+    __slots__ = ("agent", "memory_json", "until_ms")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_JSON_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    memory_json: str
+    until_ms: int
+    def __init__(self, agent: _Optional[str] = ..., memory_json: _Optional[str] = ..., until_ms: _Optional[int] = ...) -> None: ...
 
 class Intent(_message.Message):
     __slots__ = ("intent_id", "kind", "payload_json")
@@ -266,7 +280,7 @@ class AuditRecord(_message.Message):
     def __init__(self, record_json: _Optional[str] = ..., summary: _Optional[str] = ...) -> None: ...
 
 class SaveTaskRequest(_message.Message):
-    __slots__ = ("session_id", "call_id", "event_id", "expected_version", "snapshot", "audit", "outputs", "intents", "settled_intents", "business", "now_ms")
+    __slots__ = ("session_id", "call_id", "event_id", "expected_version", "snapshot", "audit", "outputs", "intents", "settled_intents", "business", "now_ms", "memory")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -278,6 +292,7 @@ class SaveTaskRequest(_message.Message):
     SETTLED_INTENTS_FIELD_NUMBER: _ClassVar[int]
     BUSINESS_FIELD_NUMBER: _ClassVar[int]
     NOW_MS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     call_id: str
     event_id: str
@@ -289,7 +304,8 @@ class SaveTaskRequest(_message.Message):
     settled_intents: _containers.RepeatedScalarFieldContainer[str]
     business: Business
     now_ms: int
-    def __init__(self, session_id: _Optional[str] = ..., call_id: _Optional[str] = ..., event_id: _Optional[str] = ..., expected_version: _Optional[int] = ..., snapshot: _Optional[bytes] = ..., audit: _Optional[_Iterable[_Union[AuditRecord, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_fsa_pb2.Output, _Mapping]]] = ..., intents: _Optional[_Iterable[_Union[Intent, _Mapping]]] = ..., settled_intents: _Optional[_Iterable[str]] = ..., business: _Optional[_Union[Business, _Mapping]] = ..., now_ms: _Optional[int] = ...) -> None: ...
+    memory: CallerMemory
+    def __init__(self, session_id: _Optional[str] = ..., call_id: _Optional[str] = ..., event_id: _Optional[str] = ..., expected_version: _Optional[int] = ..., snapshot: _Optional[bytes] = ..., audit: _Optional[_Iterable[_Union[AuditRecord, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_fsa_pb2.Output, _Mapping]]] = ..., intents: _Optional[_Iterable[_Union[Intent, _Mapping]]] = ..., settled_intents: _Optional[_Iterable[str]] = ..., business: _Optional[_Union[Business, _Mapping]] = ..., now_ms: _Optional[int] = ..., memory: _Optional[_Union[CallerMemory, _Mapping]] = ...) -> None: ...
 
 class SaveTaskResponse(_message.Message):
     __slots__ = ("version", "repeated", "outputs", "intents")

@@ -23,7 +23,7 @@ DROP_STATE_SMS_REQUESTED: DropState
 DROP_STATE_SETTLED: DropState
 
 class SessionRecord(_message.Message):
-    __slots__ = ("session_id", "caller", "callee", "created_at_ms", "calls", "session_key", "version", "snapshot", "business", "undelivered", "open_intents", "audit_index", "audit_hash", "resumable_until_ms", "expired", "drop", "dial", "commands")
+    __slots__ = ("session_id", "caller", "callee", "created_at_ms", "calls", "session_key", "version", "snapshot", "business", "undelivered", "open_intents", "audit_index", "audit_hash", "resumable_until_ms", "expired", "drop", "dial", "commands", "memory_until_ms")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     CALLER_FIELD_NUMBER: _ClassVar[int]
     CALLEE_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class SessionRecord(_message.Message):
     DROP_FIELD_NUMBER: _ClassVar[int]
     DIAL_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     caller: str
     callee: str
@@ -60,7 +61,8 @@ class SessionRecord(_message.Message):
     drop: DropRecord
     dial: DialRecord
     commands: _containers.RepeatedCompositeFieldContainer[CommandRecord]
-    def __init__(self, session_id: _Optional[str] = ..., caller: _Optional[str] = ..., callee: _Optional[str] = ..., created_at_ms: _Optional[int] = ..., calls: _Optional[_Iterable[_Union[CallRecord, _Mapping]]] = ..., session_key: _Optional[bytes] = ..., version: _Optional[int] = ..., snapshot: _Optional[bytes] = ..., business: _Optional[_Union[_session_pb2.Business, _Mapping]] = ..., undelivered: _Optional[_Iterable[_Union[_fsa_pb2.Output, _Mapping]]] = ..., open_intents: _Optional[_Iterable[_Union[_session_pb2.Intent, _Mapping]]] = ..., audit_index: _Optional[int] = ..., audit_hash: _Optional[str] = ..., resumable_until_ms: _Optional[int] = ..., expired: _Optional[bool] = ..., drop: _Optional[_Union[DropRecord, _Mapping]] = ..., dial: _Optional[_Union[DialRecord, _Mapping]] = ..., commands: _Optional[_Iterable[_Union[CommandRecord, _Mapping]]] = ...) -> None: ...
+    memory_until_ms: int
+    def __init__(self, session_id: _Optional[str] = ..., caller: _Optional[str] = ..., callee: _Optional[str] = ..., created_at_ms: _Optional[int] = ..., calls: _Optional[_Iterable[_Union[CallRecord, _Mapping]]] = ..., session_key: _Optional[bytes] = ..., version: _Optional[int] = ..., snapshot: _Optional[bytes] = ..., business: _Optional[_Union[_session_pb2.Business, _Mapping]] = ..., undelivered: _Optional[_Iterable[_Union[_fsa_pb2.Output, _Mapping]]] = ..., open_intents: _Optional[_Iterable[_Union[_session_pb2.Intent, _Mapping]]] = ..., audit_index: _Optional[int] = ..., audit_hash: _Optional[str] = ..., resumable_until_ms: _Optional[int] = ..., expired: _Optional[bool] = ..., drop: _Optional[_Union[DropRecord, _Mapping]] = ..., dial: _Optional[_Union[DialRecord, _Mapping]] = ..., commands: _Optional[_Iterable[_Union[CommandRecord, _Mapping]]] = ..., memory_until_ms: _Optional[int] = ...) -> None: ...
 
 class CallRecord(_message.Message):
     __slots__ = ("info", "route", "provider_call_id", "ended", "reason", "ended_at_ms", "transfer")
@@ -121,16 +123,18 @@ class CommandRecord(_message.Message):
     def __init__(self, command: _Optional[_Union[_notify_pb2.NotifyCommand, _Mapping]] = ..., settled: _Optional[bool] = ..., holder: _Optional[str] = ..., claimed_until_ms: _Optional[int] = ..., issue_at_ms: _Optional[int] = ..., issues: _Optional[int] = ..., undone: _Optional[bool] = ...) -> None: ...
 
 class CallerRecord(_message.Message):
-    __slots__ = ("number", "session_ids", "opted_out", "message_ids")
+    __slots__ = ("number", "session_ids", "opted_out", "message_ids", "memory")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     SESSION_IDS_FIELD_NUMBER: _ClassVar[int]
     OPTED_OUT_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_IDS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
     number: str
     session_ids: _containers.RepeatedScalarFieldContainer[str]
     opted_out: bool
     message_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, number: _Optional[str] = ..., session_ids: _Optional[_Iterable[str]] = ..., opted_out: _Optional[bool] = ..., message_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    memory: _containers.RepeatedCompositeFieldContainer[_session_pb2.CallerMemory]
+    def __init__(self, number: _Optional[str] = ..., session_ids: _Optional[_Iterable[str]] = ..., opted_out: _Optional[bool] = ..., message_ids: _Optional[_Iterable[str]] = ..., memory: _Optional[_Iterable[_Union[_session_pb2.CallerMemory, _Mapping]]] = ...) -> None: ...
 
 class ProviderCallRecord(_message.Message):
     __slots__ = ("session_id", "call_id")

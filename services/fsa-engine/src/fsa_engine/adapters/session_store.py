@@ -43,9 +43,13 @@ class SessionStore:
         self._session = session
         self._retry = (retry_first, retry_longest, sleep)
 
-    async def load(self, session_id: str) -> LoadTaskResponse:
-        """Return what was saved of a session. Raises RpcError when session says that it cannot be had at all."""
-        return await self._insist(self._session.LoadTask, LoadTaskRequest(session_id=session_id))
+    async def load(self, session_id: str, *, with_memory: bool = False) -> LoadTaskResponse:
+        """Return what was saved of a session, and what is remembered of its caller if that is wanted.
+
+        Raises RpcError when session says that it cannot be had at all.
+        """
+        request = LoadTaskRequest(session_id=session_id, with_memory=with_memory)
+        return await self._insist(self._session.LoadTask, request)
 
     async def save(self, request: SaveTaskRequest) -> SaveTaskResponse:
         """Save a step. Raises RpcError: ABORTED when the step was computed from an older version than the saved one."""
