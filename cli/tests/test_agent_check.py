@@ -93,7 +93,7 @@ def test_a_broken_conversation_file_is_found(opusagent, tiny: Path) -> None:
         ("tool: {}\nconversations: []\n", ":1:1: error: tool: unknown key"),
         ("tools: [a]\nconversations: []\n", ":1:8: error: tools: must be a mapping"),
         ("conversations: {a: b}\n", ":1:16: error: conversations: must be a list"),
-        ("conversations:\n  - {name: x, tools: [a], lines: []}\n", ":2:21: error: tools: must be a mapping"),
+        ("conversations:\n  - {name: x, tools: [a], lines: []}\n", ":2:22: error: tools: must be a mapping"),
         ("conversations:\n  - {name: x, lines: [{say: a, hears: [1]}]}\n", ":2:"),
         ("- a\n", "no conversations"),
         ("", "the file is empty"),
