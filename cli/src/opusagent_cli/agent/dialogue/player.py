@@ -1,6 +1,7 @@
 """Plays one conversation test against a conversing model's stand-in."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,10 @@ class _Player:
         self.agent = agents[0]
         self.fakes = Fakes(script, agents)
         self.snapshot = Snapshot()
-        self._steps: list[Step] = []
+        # Of the line at hand, by event: with evidence of what words mean an event is stepped twice.
+        self._steps: dict[str, Step] = {}
+        # Version of the session before it.
+        self._version = 0
         self._at_ms = int(script.at.replace(tzinfo=self.agent.zone).timestamp() * 1000)
         self._phone: Phone | None = None
 
@@ -72,13 +76,16 @@ class _Player:
         """Step as the core does, and keep what came of it."""
         made = step(agent, snapshot, event)
         self.agent, self.snapshot = agent, made.snapshot
-        self._steps.append(made)
-        self.played.steps.append(made)
+        self._steps[event.event_id] = made
         self.played.happened.append((agent, snapshot, event))
-        calls = [intent.payload for intent in made.intents if intent.kind == "tool"]
-        self.played.calls += [(payload["tool"], payload["arguments"]) for payload in calls]
-        self.played.visited |= {(task.task, task.state) for task in made.snapshot.tasks} | passed(made)
         return made
+
+    def _keep(self, made: Sequence[Step]) -> None:
+        self.played.steps += made
+        for each in made:
+            calls = [intent.payload for intent in each.intents if intent.kind == "tool"]
+            self.played.calls += [(payload["tool"], payload["arguments"]) for payload in calls]
+            self.played.visited |= {(task.task, task.state) for task in each.snapshot.tasks} | passed(each)
 
     def take(self, record: bytes, headers: Any) -> None:
         """Take what is for the gateway."""
@@ -98,6 +105,7 @@ class _Player:
 
     async def _line(self, on: Stage, line: Line) -> list[str]:
         self._steps.clear()
+        self._version = await self._saved(on)
         self._at_ms += round(line.seconds * 1000)
         heard = len(self._phone.heard) if self._phone is not None else 0
         own = len(self.mind.own_words)
@@ -113,7 +121,8 @@ class _Player:
         assert self._phone is not None
         if line.does in ("ring", "ring_back"):
             heard = 0
-        made = list(self._steps)
+        made = list(self._steps.values())
+        self._keep(made)
         failures = differences(line, made, self.snapshot, self.agent) if made else _unchanged(line, self.snapshot)
         failures += _unheard(made, self._phone.heard[heard:], self.mind.own_words[own:])
         return failures + self._wrong_tools(on, made)
@@ -152,6 +161,8 @@ class _Player:
             now_ms=self._at_ms,
         )
         opened = await on.session.OpenCall(request)
+        before = await on.session.LoadTask(api.LoadTaskRequest(session_id=opened.call.session_id))
+        self._version = before.version
         self._phone = Phone(on.bus, self.clock, opened)
         await self._record(on, self._phone, call_started=CallStarted(call=opened.call))
 
@@ -175,10 +186,17 @@ class _Player:
         while loop.time() < until:
             loaded = await on.session.LoadTask(request)
             at_work = (loaded.open_intents and not held) or (loaded.undelivered and self.snapshot.phase != "closed")
-            if len(self._steps) >= expected and not at_work:
+            saved = loaded.version >= self._version + len(self._steps)
+            if len(self._steps) >= expected and saved and not at_work:
                 return ""
             await asyncio.sleep(LOOK_SECONDS)
         return f"it did not come to rest: {len(self._steps)} of {expected} events, heard {self._phone.heard[-2:]!r}"
+
+    async def _saved(self, on: Stage) -> int:
+        if self._phone is None:
+            return 0
+        loaded = await on.session.LoadTask(api.LoadTaskRequest(session_id=self._phone.call.session_id))
+        return int(loaded.version)
 
     def _wrong_tools(self, on: Stage, made: list[Step]) -> list[str]:
         """The model has what the state allows."""
