@@ -1,7 +1,7 @@
 """Whole systems under real audio at real pace: all stories of one protocol play at once against one system.
 
 A recogniser mishears now and then, the more so where many calls share two cores: a story that did not come true is
-played once more, by itself, and its first timeline is printed.
+played once more, by itself, its first timeline is printed, and the summary at the end counts it.
 """
 
 import asyncio
@@ -22,6 +22,8 @@ Play = Callable[..., Awaitable[list[StoryReport]]]
 
 # Long enough for the stories that resume, short enough for the one that waits for it to pass.
 RESUME_TTL_S = 40.0
+PLAYED = "stories played, and which of them twice"
+
 # Every story wants tomorrow at ten.
 DOCTORS = "20"
 
@@ -55,8 +57,22 @@ async def one(stage: demo.Scene, crowd: People, name: str, protocol: str) -> Sto
     return report
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    found = [
+        value
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == PLAYED and report.when == "call"
+    ]
+    if found:
+        again = [story for _, stories in found for story in stories]
+        names = f": {', '.join(sorted(again))}" if again else ""
+        terminalreporter.write_line(f"stories: {sum(count for count, _ in found)} played, {len(again)} twice{names}")
+
+
 @pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+def play(monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]) -> Play:
     """Play stories at once on one system; fails with the timeline of each that was not as promised, even alone."""
 
     monkeypatch.setenv("CALENDAR_DOCTORS", DOCTORS)
@@ -70,6 +86,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
             async with people() as crowd, scene(options, crowd, backend) as stage:
                 reports = await asyncio.gather(*(one(stage, crowd, name, protocol) for name in names))
                 again = [report.story for report in reports if not report.ok]
+                record_property(PLAYED, (len(names), [f"{name} ({protocol})" for name in again]))
                 reports = [report for report in reports if report.ok]
                 for name in again:
                     reports.append(await one(stage, crowd, name, protocol))

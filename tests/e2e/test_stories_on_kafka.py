@@ -1,6 +1,7 @@
 """Every story with each service as a process of its own, on a real Kafka and a real Redis."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,11 @@ def apart() -> UpOptions:
 @pytest.mark.parametrize("protocol", ["twilio", "audiocodes"])
 async def test_every_story_comes_true(play, every_story: list[str], apart: UpOptions, protocol: str) -> None:
     await play(every_story, protocol, apart)
+
+
+async def test_calls_come_true_among_two_of_each(play, apart: UpOptions) -> None:
+    two = {"gateway": 2, "llm-relay": 2, "fsa-engine": 2}
+    await play(["ringback", "socket-lost", "two-open"], "twilio", replace(apart, replicas=two))
 
 
 async def test_a_dropped_call_is_resumed_on_the_realtime_backend(play, apart: UpOptions) -> None:
