@@ -108,7 +108,7 @@ def arguments() -> argparse.Namespace:
         default=list(TARGETS),
         help=f"of {', '.join(TARGETS)} (default: all)",
     )
-    calls.add_argument("--seconds", type=float, default=8.0, help="measured seconds per row (%(default)s)")
+    calls.add_argument("--seconds", type=float, default=6.0, help="measured seconds per row (%(default)s)")
     others = parser.add_argument_group("other parts")
     others.add_argument("--rounds", type=int, default=5, help="core: how often each step is made (%(default)s)")
     others.add_argument(

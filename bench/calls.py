@@ -93,8 +93,9 @@ async def measure_all(names: list[str], counts: list[int], seconds: float, say: 
 
 
 def aims_of(rows: list[Row]) -> list[Aim]:
-    """Return the aims that these rows can tell of: at 60 calls."""
-    at = {row.target: row for row in rows if row.calls == AIMED_CALLS and row.latency.get("p50_ms")}
+    """Return the aims that these rows can tell of: at 60 calls, on a machine that was not saturated."""
+    telling = [row for row in rows if row.calls == AIMED_CALLS and row.latency.get("p50_ms") and not row.saturated]
+    at = {row.target: row for row in telling}
     floor, one, five = at.get("floor"), at.get("one"), at.get("five")
     aims = []
     if one is not None:
