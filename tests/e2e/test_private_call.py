@@ -281,6 +281,6 @@ async def test_a_card_number_is_not_in_redis(seen: Seen, tmp_path: Path) -> None
     async with stage(tmp_path, url) as on:
         await call_the_bank(on)
         session_id = await ended(seen)
-        kept = await redis_bytes(url)
+    kept = await redis_bytes(url)
     assert session_id.encode() in kept
     assert not found_in(kept)
