@@ -213,6 +213,20 @@ async def test_every_answer_says_whether_a_model_may_speak_on_its_own(world: Wor
     assert (sure.HasField("floor"), sure.floor.gated) == (True, False)
 
 
+async def test_the_relay_hears_in_which_states_a_secret_may_be_spoken(world: World, posted: Any) -> None:
+    file = world.agents / "agent.yaml"
+    file.write_text(file.read_text().replace("sensitive: true,", "sensitive: true, capture: speech,"))
+    await world.engine()
+    relay = world.relay()
+    assert not (await relay.open()).opening.floor.secret
+    asked = (await relay.until("outputs", relay.say("u1", "I want to pay"))).outputs
+    assert asked.floor.secret
+    assert told(posted)[-2:] == ["opened", "u1"], "the relay shall hear the caller"
+    answered = (await relay.until("outputs", relay.say("u2", " ".join(CARD)))).outputs
+    assert answered.outputs[-1].ask.text == "How much?"
+    assert not answered.floor.secret
+
+
 async def test_an_event_that_cannot_be_stepped_is_answered_in_the_same_manner(world: World, posted: Any) -> None:
     broken = []
 

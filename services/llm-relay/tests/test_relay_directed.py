@@ -20,6 +20,7 @@ from opusagent.fsa.v1.fsa_pb2 import (
     Accepted,
     Ask,
     Expectation,
+    Floor,
     HangUp,
     KeyPress,
     Output,
@@ -65,6 +66,25 @@ def caller_says(session: Any, text: str, started_ms: int = 3000, ended_ms: int =
 
 async def written(rig: Any) -> None:
     await rig.app.calls.get("call-1")._links.transcript.close()
+
+
+def floor(event_id: str, *items: Output, secret: bool) -> Outputs:
+    return Outputs(event_id=event_id, outputs=items, floor=Floor(secret=secret))
+
+
+async def test_what_may_be_a_secret_is_heard_by_the_engine_and_written_down_masked(rig: Any) -> None:
+    session = await rig.open(ask("o#0", "What is your password?"))
+    rig.wire.engine(outputs=floor("e1", secret=True))
+    caller_says(session, "swordfish")
+    assert [item.utterance.text for item in rig.posted("utterance")] == ["swordfish"]
+    rig.wire.gateway(audio=CallerAudio(audio=b"\xff" * 8 * 4500))
+    rig.wire.engine(outputs=floor("call-1/u3000", say("u#0", "Thank you."), secret=False))
+    session.listener.caller_said(Said("swordfish again", 4000, 4400, (), 0.8))
+    caller_says(session, "good bye", 6000, 7000)
+    await written(rig)
+    texts = [turn.turn.text for turn in rig.store.turns if turn.turn.speaker == SPEAKER_CALLER]
+    assert texts == ["***", "***", "good bye"], "also what is recognised only when the state has passed"
+    assert "swordfish" not in str([item.transcript for item in rig.sent("transcript")])
 
 
 async def test_opening_asks_for_the_plan_and_speaks_the_greeting(rig: Any) -> None:

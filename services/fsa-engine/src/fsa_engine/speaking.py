@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fsa_engine.adapters.line_post import Line, LinePost
 from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.offering import ToolDecl, tools_for
+from fsa_engine.domain.secrecy import collects_secret
 from fsa_engine.domain.snapshot import Snapshot
 from fsa_engine.domain.step import is_private, speech_of
 from fsa_engine.wire import toolbox
@@ -16,20 +17,22 @@ from opusagent.media.v1.inbox_pb2 import PlanReady
 
 @dataclass(frozen=True)
 class Manner:
-    """How a call is held in a state. `private`: the engine alone hears the caller; `gated`: see fsa.v1.Floor.
+    """How a call is held in a state. `private`: the engine alone hears the caller; `gated`, `secret`: see fsa.v1.Floor.
 
     `tools`: what a conversing model may call.
     """
 
     private: bool = False
     gated: bool = False
+    secret: bool = False
     tools: tuple[ToolDecl, ...] = ()
 
 
 def manner(agent: Agent, snapshot: Snapshot) -> Manner:
     """Return how a call is held in the state it is in."""
     gated = speech_of(agent, snapshot) == "gated"
-    return Manner(is_private(agent, snapshot), gated, tuple(tools_for(agent, snapshot)))
+    secret = collects_secret(agent, snapshot)
+    return Manner(is_private(agent, snapshot), gated, secret, tuple(tools_for(agent, snapshot)))
 
 
 class Speaker:
@@ -75,6 +78,6 @@ class Speaker:
 def _outputs(event_id: str, outputs: Sequence[Output], how: Manner | None) -> Outputs:
     made = Outputs(event_id=event_id, outputs=outputs)
     if how is not None:
-        made.floor.gated = how.gated
+        made.floor.gated, made.floor.secret = how.gated, how.secret
         made.toolbox.CopyFrom(toolbox(how.tools))
     return made

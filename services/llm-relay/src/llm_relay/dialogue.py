@@ -17,6 +17,7 @@ from llm_relay.backends.port import Listener, ModelSession, Said, ToolCall
 from llm_relay.delegation import Delegation
 from llm_relay.domain.backchannel import is_backchannel
 from llm_relay.domain.conversation import Conversation
+from llm_relay.domain.discretion import Discretion
 from llm_relay.domain.outputs import spoken
 from llm_relay.domain.response import Stage
 from llm_relay.domain.turns import Caller
@@ -50,6 +51,7 @@ class Dialogue(Listener):
         """`to_model`: from the call's format to the model's."""
         self.call = call
         self._floor = state.floor
+        self._discretion = Discretion()
         self._silence = state.silence
         self._response = state.response
         self._agent = agent
@@ -182,6 +184,8 @@ class Dialogue(Listener):
 
     def _follow_floor(self, outputs: Outputs, answers: bool, *, says: bool) -> None:
         """The state may become gated by any step; what waits for an answer is let go by that answer alone."""
+        if outputs.HasField("floor"):
+            self._discretion.follow(outputs.floor.secret, self._floor.media_ms)
         if answers or not self._agent.holding:
             self._agent.verdict(outputs.floor.gated if outputs.HasField("floor") else None, says=says)
         elif outputs.floor.gated:
@@ -238,9 +242,10 @@ class Dialogue(Listener):
         self._settle()
 
     def _record(self, said: Said) -> None:
-        turn = TurnTaken(speaker=SPEAKER_CALLER, text=said.text, started_ms=said.started_ms, ended_ms=said.ended_ms)
+        text = self._discretion.shown(said.text, said.started_ms)
+        turn = TurnTaken(speaker=SPEAKER_CALLER, text=text, started_ms=said.started_ms, ended_ms=said.ended_ms)
         self._transcript.turn(f"{self.call.call_id}/u{said.started_ms}", turn)
-        self._gateway.transcript(said.text, said.confidence)
+        self._gateway.transcript(text, said.confidence)
         self._gateway.speech(SPEECH_PHASE_COMMITTED)
         self._gateway.heard_through(said.ended_ms)
         TURNS.labels("caller").inc()

@@ -159,10 +159,12 @@ class Accepted(_message.Message):
     def __init__(self, event_id: _Optional[str] = ...) -> None: ...
 
 class Floor(_message.Message):
-    __slots__ = ("gated",)
+    __slots__ = ("gated", "secret")
     GATED_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
     gated: bool
-    def __init__(self, gated: _Optional[bool] = ...) -> None: ...
+    secret: bool
+    def __init__(self, gated: _Optional[bool] = ..., secret: _Optional[bool] = ...) -> None: ...
 
 class Privacy(_message.Message):
     __slots__ = ("on",)
