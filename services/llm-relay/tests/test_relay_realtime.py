@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from openai.types.realtime.realtime_client_event import RealtimeClientEvent
 from openai.types.realtime.realtime_server_event import RealtimeServerEvent
 from pydantic import BaseModel
+from structlog.testing import capture_logs
 
 from audio.formats import MULAW_8K
 from llm_relay.backends.openai_realtime import config, wire
 from llm_relay.backends.openai_realtime.backend import RealtimeBackend
 from llm_relay.backends.openai_realtime.connection import Connection, Received
 from llm_relay.backends.openai_realtime.protocol import Protocol
+from llm_relay.backends.openai_realtime.responses import RETRY_MS
 from llm_relay.backends.port import BackendError, Listener, Manner, Opening, Part, PastTurn, Said, ToolCall
 from llm_relay.testing import VirtualTimers
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIALOGUE, DialoguePlan
@@ -355,6 +357,47 @@ def test_a_refused_response_is_asked_for_again(server: Server) -> None:
     server.respond("resp_2", metadata={"delivery": "d1"})
     server.done("resp_2")
     assert server.told == [("generated", "d1")]
+
+
+def test_the_servers_own_answer_that_failed_silently_is_asked_for(server: Server) -> None:
+    server.caller_speaks()
+    server.respond()
+    server.done(status="failed")
+    assert server.take() == []
+    server.timers.advance(RETRY_MS)
+    [create] = server.take()
+    assert create["response"] == {}
+    server.respond("resp_2")
+    server.speak(response_id="resp_2")
+    server.done("resp_2")
+    server.timers.advance(60_000)
+    assert server.take() == []
+    assert server.protocol.responses.free
+
+
+def test_a_turn_of_the_caller_ends_the_asking_for_what_failed(server: Server) -> None:
+    server.caller_speaks()
+    server.respond()
+    server.done(status="failed")
+    server.caller_speaks("user_2", 3000, 4000)
+    server.respond("resp_2")
+    server.speak(response_id="resp_2")
+    server.done("resp_2")
+    server.timers.advance(60_000)
+    assert server.take() == [], "the answer to the newer turn is enough"
+    assert server.protocol.responses.free
+
+
+def test_a_refused_configuration_ends_the_call_and_refused_tools_do_not() -> None:
+    server = Server()
+    server.protocol.connected([])
+    [update] = server.take()
+    server.error("invalid_value", "relay-tools")
+    assert server.told == []
+    with capture_logs() as lines:
+        server.error("invalid_value", update["event_id"])
+    assert server.told == [("failed",)]
+    assert "check the OPENAI_ settings" in lines[-1]["event"]
 
 
 def test_a_response_that_failed_silently_is_tried_again_a_few_times(server: Server) -> None:

@@ -29,6 +29,11 @@ ERRORS = Counter("opusagent_relay_realtime_errors_total", "Errors that the model
 HISTORY_TURNS = 60
 """Turns of the conversation so far that a new session is told."""
 
+CONFIGURE_ID = "relay-session"
+"""Event id of a session's configuration. Without it the model would speak another format and know no rules."""
+OFFER_ID = "relay-tools"
+"""Event id of a change of tools. Without it the model calls what it may not, which the engine refuses."""
+
 Json = dict[str, Any]
 _log = get_logger(__name__)
 
@@ -57,7 +62,7 @@ class Protocol:
     def connected(self, history: Sequence[PastTurn]) -> None:
         """A new session is there and knows nothing: configure it, and tell it the conversation so far."""
         self.expired = False
-        self._send(wire.session_update(self._session))
+        self._send(wire.session_update(CONFIGURE_ID, self._session))
         for turn in history[-HISTORY_TURNS:]:
             self._send(wire.past_turn(turn.text, turn.by_caller))
         self.responses.resumed()
@@ -111,7 +116,7 @@ class Protocol:
         functions = config.functions(tools)
         if functions != self._session["tools"]:
             self._session["tools"] = functions
-            self._send(wire.session_update({"type": "realtime", "tools": functions}))
+            self._send(wire.session_update(OFFER_ID, {"type": "realtime", "tools": functions}))
 
     def truncate(self, item_id: str, heard_ms: int) -> None:
         """The caller heard this much of an item."""
@@ -191,6 +196,11 @@ class Protocol:
             _log.warning("the model's server reports an error", code=code, param=error.get("param"))
             if error.get("event_id") == REQUEST_ID:
                 self.responses.rejected()
+            elif error.get("event_id") == CONFIGURE_ID:
+                _log.error(
+                    "the model's server refuses the session; check the OPENAI_ settings", param=error.get("param")
+                )
+                self._listener.failed("model session refused")
 
 
 _CODES = frozenset(

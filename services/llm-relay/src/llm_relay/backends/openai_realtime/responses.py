@@ -3,7 +3,7 @@
 At most one response writes to the conversation at a time. Three things begin one: the caller's turn (the server does
 it by itself), a delivery, and the answers to function calls. A response that was asked for is *wanted* until it is
 done; it is asked for again when the server refuses it because another is active, and a few times when it failed before
-it made a sound.
+it made a sound. So is the server's own answer to a turn, for which the caller waits.
 """
 
 from collections.abc import Callable
@@ -113,26 +113,35 @@ class Responses:
             self._request()
         elif self._owes_answer:
             self._continue_soon()
+        elif status in _UNMADE and not self._speech.audible and not self._cancelled:
+            self._wanted = Wanted("", {})
+            self._again(self._wanted, status)
         self._listener.freed()
 
     def _conclude(self, status: str) -> None:
         wanted = self._wanted
         if wanted is None:
             return
-        if status in ("failed", "incomplete") and not self._speech.audible and wanted.attempts > 1:
-            wanted.attempts -= 1
-            wait_ms = RETRY_MS * 2 ** (ATTEMPTS - 1 - wanted.attempts)
-            _log.warning("a response of the model failed, asking again", status=status, wait_ms=wait_ms)
-            self._retry = self._timers.at(self._timers.now_ms() + wait_ms, self._request)
+        if status in _UNMADE and not self._speech.audible and wanted.attempts > 1:
+            self._again(wanted, status)
             return
         self._wanted = None
         self._unwanted = False
         if wanted.delivery_id:
             self._listener.generated(wanted.delivery_id)
 
+    def _again(self, wanted: Wanted, status: str) -> None:
+        wanted.attempts -= 1
+        wait_ms = RETRY_MS * 2 ** (ATTEMPTS - 1 - wanted.attempts)
+        _log.warning("a response of the model failed, asking again", status=status, wait_ms=wait_ms)
+        self._retry = self._timers.at(self._timers.now_ms() + wait_ms, self._request)
+
     def turn_began(self) -> None:
-        """The caller speaks: the server cancels the active response."""
+        """The caller speaks: the server cancels the active response, and answers the newer turn."""
         self._no_automatic()
+        if self._retry is not None and self._wanted is not None and not self._wanted.delivery_id:
+            self._stop_retrying()
+            self._wanted = None
         self._stop_continuing()
         self._drop_active()
         self._speech.interrupted()
@@ -231,4 +240,5 @@ class Responses:
         self._stop_retrying()
 
 
+_UNMADE = frozenset({"failed", "incomplete"})
 _STATUSES = frozenset({"completed", "cancelled", "failed", "incomplete"})

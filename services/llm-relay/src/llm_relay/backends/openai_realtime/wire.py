@@ -16,9 +16,9 @@ def append(audio: bytes) -> bytes:
     return b'%b%b"}' % (_APPEND, b2a_base64(audio, newline=False))
 
 
-def session_update(session: Json) -> str:
-    """Configure the session; only the fields given change."""
-    return _text({"type": "session.update", "session": session})
+def session_update(event_id: str, session: Json) -> str:
+    """Configure the session; only the fields given change. `event_id` comes back in the error, if there is one."""
+    return _text({"type": "session.update", "event_id": event_id, "session": session})
 
 
 def system_text(text: str) -> str:
