@@ -43,6 +43,14 @@ def test_rules_and_states_are_shown(opusagent, rewrite: Callable[[str, str], Pat
     assert "colours" in wrong.err
 
 
+def test_what_words_are_like_is_shown(opusagent, shop: Path) -> None:
+    said = opusagent(
+        "agent", "chat", shop, "--script", script(shop, "it is raining cats and dogs\n"), "--show", "rules"
+    )
+    (shown,) = [line for line in said.lines if "by likeness of meaning" in line]
+    assert shown.startswith("    · rule     words mean none, by likeness of meaning: order 0.")
+
+
 def test_exchanges_as_json(opusagent, shop: Path) -> None:
     keys = script(shop, "I want to order something\na cake\n/key 1\n/silence\n")
     said = opusagent("agent", "chat", shop, "--script", keys, "--json")

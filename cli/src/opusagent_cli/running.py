@@ -13,9 +13,16 @@ T = TypeVar("T")
 
 
 def go(work: Coroutine[Any, Any, T], log_level: str = "WARNING") -> T:
-    """Run a command to its end on a loop of its own. Raises UsageError for a service that does not answer."""
-    # Imported here: gRPC takes a while, which `--help` should not wait for.
+    """Run a command to its end on a loop of its own.
+
+    Raises:
+        UsageError: a service does not answer, or settings are not right.
+    """
+    # Imported here: they take a while, which `--help` should not wait for.
+    from pydantic import ValidationError
+
     from chassis.rpc import RpcError
+    from chassis.settings import wrong
 
     logging.configure("opusagent", log_level, "console")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -23,3 +30,5 @@ def go(work: Coroutine[Any, Any, T], log_level: str = "WARNING") -> T:
             return runner.run(work)
         except RpcError as error:
             raise UsageError(f"session does not answer: {error.message or error.code.name}") from error
+        except ValidationError as error:
+            raise UsageError("the settings are not right: " + "; ".join(wrong(error))) from error

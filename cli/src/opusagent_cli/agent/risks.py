@@ -161,6 +161,11 @@ def _same_examples(agent: Agent, source: Source) -> Iterator[Problem]:
             if seen.setdefault(phrase, name) != name:
                 message = f"{example!r} is an example of {seen[phrase]!r} too: who says it is asked which he means"
                 yield source.problem(("tasks", name, "examples", index), message, "keep it in one of them")
+    for index, example in enumerate(agent.none):
+        owner = seen.get(" ".join(example.lower().split()))
+        if owner is not None:
+            message = f"{example!r} is an example of {owner!r} too, and of none of the tasks"
+            yield source.problem(("none", index), message, "keep it in one of them")
 
 
 def _sms(agent: Agent, source: Source) -> Iterator[Problem]:

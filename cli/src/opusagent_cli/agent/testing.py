@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from chassis.settings import load
 from fsa_engine.comparing import comparer
 from fsa_engine.domain.conversation import Played, Script, load_scripts, run
 from fsa_engine.domain.definition import Agent
@@ -50,7 +51,7 @@ def _test(file: Path, terminal: Terminal) -> bool:
     except DefinitionError as error:
         return _broken(error, terminal)
     others = [load_agent(other) for other in handed_over_to(file, agent)]
-    model = comparer(EngineSettings().intent_model)  # type: ignore[call-arg]
+    model = comparer(load(EngineSettings).intent_model)
     compare = model.evidence if model is not None else None
     played = [run(agent, script, others=others, compare=compare) for script in scripts]
     return _judge(file, agent, played, _from_elsewhere(file, agent), terminal)

@@ -114,10 +114,14 @@ def load(settings_class: type[S]) -> S:
     try:
         return settings_class()
     except ValidationError as error:
-        sys.stderr.write("The settings are not right:\n")
-        for problem in error.errors(include_input=False, include_url=False):
-            sys.stderr.write(f"  {_variable(problem['loc'])}: {problem['msg']}\n")
+        sys.stderr.write("The settings are not right:\n" + "".join(f"  {line}\n" for line in wrong(error)))
         raise SystemExit(2) from None
+
+
+def wrong(error: ValidationError) -> list[str]:
+    """Say of every variable that is not right what is wrong with it, without its value."""
+    found = error.errors(include_input=False, include_url=False)
+    return [f"{_variable(each['loc'])}: {each['msg'].removeprefix('Value error, ')}" for each in found]
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

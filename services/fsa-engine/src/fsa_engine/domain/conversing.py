@@ -175,6 +175,7 @@ def _answer_openly(turn: Turn, texts: tuple[str, ...]) -> None:
         _tell(turn, fact_in(matches[0].task))
     elif len(fitting) == 1:
         turn.note(f"only {fitting[0]} can use what was said")
+        turn.reading = close.by
         start(turn, fitting[0], texts[0])
     elif len(close.close) > 1 or (close.close and close.by == "embedding"):
         _ask_which(turn, close.close, texts[0])
