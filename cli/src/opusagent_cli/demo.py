@@ -213,7 +213,7 @@ async def serve_model(port: int, terminal: Terminal) -> None:
 
 
 def bookings_in(data: Path) -> Bookings:
-    """Return what lists the clinic's calendar, as its own tool server prints it."""
+    """Return what lists the clinic's calendar, as its own tool server prints it; it raises RuntimeError."""
     script = REPOSITORY / "agents" / "appointment" / "calendar_server.py"
     environ = {**os.environ, "OPUSAGENT_DATA": str(data.absolute())}
 
@@ -227,6 +227,8 @@ def bookings_in(data: Path) -> Bookings:
             stdout=asyncio.subprocess.PIPE,
         )
         out, _ = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"the calendar cannot be listed: {script.name} ended with {process.returncode}")
         rows: list[Mapping[str, str]] = json.loads(out)
         return rows
 
