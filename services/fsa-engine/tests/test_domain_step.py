@@ -6,7 +6,7 @@ import pytest
 
 from fsa_engine.domain.conversation import Played, run, spoken_texts
 from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.events import CallClosed, Delivered, NoInput, Opened, ToolReturned, Utterance
+from fsa_engine.domain.events import AnswerTask, CallClosed, Delivered, NoInput, Opened, ToolReturned, Utterance
 from fsa_engine.domain.loading import load_text
 from fsa_engine.domain.outputs import HandOff
 from fsa_engine.domain.snapshot import Snapshot, SnapshotError
@@ -253,3 +253,15 @@ def test_unreadable_snapshots_are_refused(data: bytes) -> None:
 
 def test_no_bytes_are_a_session_that_has_not_begun() -> None:
     assert Snapshot.from_bytes(b"") == Snapshot()
+
+
+def test_a_yes_to_one_question_is_none_to_another(agent: Agent) -> None:
+    lines = [{"say": "transfer money"}, {"say": "fifty"}, {"say": "I lost my card"}]
+    snapshot = run(agent, {"name": "two", "lines": lines}).steps[-1].snapshot
+    assert [(task.task_id, task.state) for task in snapshot.tasks] == [("t1", "sure"), ("t2", "ask_card")]
+    at_ms = snapshot.tasks[1].asked_ms + 1000
+    lie = AnswerTask(event_id="e9", at_ms=at_ms, task_id="t1", answer="yes", caller_words="yes")
+    made = step(agent, snapshot, lie)
+    assert made.intents == ()
+    assert made.audit[0]["verdict"] == "rejected"
+    assert made.snapshot is snapshot

@@ -92,11 +92,22 @@ def answer(turn: Turn, event: AnswerTask) -> None:
 
 
 def _own_words(turn: Turn, task: TaskInstance, event: AnswerTask) -> str:
-    """Return the caller's words if they are an answer: said after the question was put, as far as that is known."""
+    """Return the caller's words if they are an answer: to the question put last, and said after it, as far as known."""
+    if event.caller_words and _asked_elsewhere(turn, task):
+        turn.reject("the caller was asked something else")
+        return ""
     if event.caller_words and 0 < event.turn_started_ms < task.asked_ms:
         turn.reject("the caller's words are from before the question")
         return ""
     return event.caller_words
+
+
+def _asked_elsewhere(turn: Turn, task: TaskInstance) -> bool:
+    """Tell whether the question put last is another one than this task's."""
+    pending = turn.snapshot.pending
+    if pending is None:
+        return turn.snapshot.focus != task.task_id
+    return pending.kind != "cancel" or pending.task_id != turn.snapshot.root_of(task).task_id
 
 
 def _answered(turn: Turn, task: TaskInstance, event: AnswerTask, words: str) -> bool:
