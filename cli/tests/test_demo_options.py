@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulator.stories import STORIES
+from opusagent_cli.visiting import telephoned
+from simulator.stories import STORIES, Check, StoryReport
 
 
 def test_help_names_every_story(opusagent) -> None:
@@ -52,3 +53,11 @@ def test_a_url_that_is_none_is_told(opusagent, url: str) -> None:
     said = opusagent("demo", "--url", url)
     assert said.code == 1
     assert "is not http://HOST:PORT" in said.err
+
+
+@pytest.mark.parametrize(
+    ("check", "reached"),
+    [(Check("an SMS arrives", True), True), (Check("an SMS arrives", False), False), (Check("it greets", True), False)],
+)
+def test_a_system_that_telephones_elsewhere_is_known_by_what_did_not_arrive(check: Check, reached: bool) -> None:
+    assert telephoned(StoryReport("ringback", "twilio", [check])) is reached

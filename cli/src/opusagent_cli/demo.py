@@ -71,7 +71,7 @@ async def play(options: DemoOptions, terminal: Terminal) -> bool:
             reports.append(await _play_one(name, options, crowd, terminal))
             _conclude(reports[-1], terminal)
     good = all(report.ok for report in reports)
-    if options.url and not good and not terminal.json:
+    if options.url and not good and not terminal.json and not any(map(visiting.telephoned, reports)):
         terminal.say(visiting.how_to_start(options.url, f"http://127.0.0.1:{options.network_port}"))
     return good
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from chassis.rpc import RpcError
 from opusagent.session.v1 import session_pb2
 from opusagent_cli.options import UsageError
+from simulator.stories import StoryReport
 
 if TYPE_CHECKING:
     from opusagent.session.v1.session_pb2_grpc import SessionServiceAsyncStub
@@ -37,6 +38,12 @@ async def must_be_there(url: str, session: "SessionServiceAsyncStub", target: st
             await session.ListSessions(session_pb2.ListSessionsRequest(limit=1))
     except (RpcError, TimeoutError) as error:
         raise UsageError(f"--session: session does not answer at {target}; `opusagent up` says where it is") from error
+
+
+def telephoned(report: StoryReport) -> bool:
+    """Tell whether the system texted or rang somebody on the demo's telephone network."""
+    proofs = {"an SMS arrives", "the caller is dialled", "the human's telephone rings"}
+    return any(check.ok and check.name in proofs for check in report.checks)
 
 
 def how_to_start(url: str, network: str) -> str:
