@@ -17,13 +17,13 @@ from fsa_engine.adapters.reasoner import Reasoner
 from fsa_engine.adapters.session_store import SessionStore
 from fsa_engine.catalog import AgentCatalog
 from fsa_engine.comparing import Comparisons
-from fsa_engine.conversation import Ports, StepFunction
 from fsa_engine.conversations import Conversations, IdleLimits
 from fsa_engine.domain.step import step as core_step
 from fsa_engine.handlers import SERVICE, InboxReader
 from fsa_engine.intents import IntentRunner
 from fsa_engine.reloading import Reloader
 from fsa_engine.settings import EngineSettings
+from fsa_engine.stepping import Ports, StepFunction
 from fsa_engine.sweeping import Sweeper
 from fsa_engine.text_calls import TextCalls
 from fsa_engine.text_desk import TextDesk

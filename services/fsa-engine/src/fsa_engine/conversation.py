@@ -10,35 +10,27 @@ waits in its place and later ones behind it.
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from chassis import logging, tracing
-from chassis.ids import Clock
 from chassis.logging import get_logger
 from chassis.rpc import RpcError, StatusCode
 from chassis.sealing import SealError
 from fsa_engine import opening, remembering, wire
-from fsa_engine.adapters.line_post import Line, LinePost
-from fsa_engine.adapters.session_store import SessionStore
+from fsa_engine.adapters.line_post import Line
 from fsa_engine.alarm import Alarm
 from fsa_engine.casting import Casting, NoAgent
-from fsa_engine.catalog import AgentCatalog, ServedAgent
-from fsa_engine.comparing import Comparisons
-from fsa_engine.domain.definition import Agent
 from fsa_engine.domain.events import (
-    AnswerTask,
     CallClosed,
     Event,
     KeyPressed,
     Opened,
     TimePassed,
     ToolProgressed,
-    Utterance,
 )
 from fsa_engine.domain.snapshot import Snapshot, SnapshotError
-from fsa_engine.domain.step import Step, is_private
 from fsa_engine.domain.timing import wake_ms
-from fsa_engine.intents import IntentRunner, Returned
+from fsa_engine.intents import Returned
 from fsa_engine.jobs import Announced, Job
 from fsa_engine.lines import Lines
 from fsa_engine.metrics import (
@@ -51,8 +43,9 @@ from fsa_engine.metrics import (
     STEP_SECONDS,
 )
 from fsa_engine.open_intents import Means, OpenIntents, TakeOver, Visit
-from fsa_engine.speaking import Manner, Speaker, manner
+from fsa_engine.speaking import Speaker, manner
 from fsa_engine.standing import standing
+from fsa_engine.stepping import Held, Ports, make, save_of
 from fsa_engine.vault import Vault
 from opusagent.session.v1.session_pb2 import Intent, LoadTaskResponse, SaveTaskResponse
 
@@ -60,36 +53,7 @@ CONFLICT_LIMIT = 10
 """Conflicts in a row after which an event is given up: two engines that both serve the session, which only session
 can end."""
 
-StepFunction = Callable[[Agent, Snapshot, Event], Step]
 _log = get_logger(__name__)
-
-
-@dataclass
-class _State:
-    """What is held in memory of the session: exactly what is saved as `version`."""
-
-    snapshot: Snapshot
-    version: int
-    agent: ServedAgent | None
-    vault: Vault
-
-    @property
-    def manner(self) -> Manner | None:
-        """How the call is held; None before any agent has it."""
-        return manner(self.agent.agent, self.snapshot) if self.agent is not None else None
-
-
-@dataclass(frozen=True)
-class Ports:
-    """What a conversation works with."""
-
-    store: SessionStore
-    post: LinePost
-    catalog: AgentCatalog
-    runner: IntentRunner
-    step: StepFunction
-    clock: Clock
-    comparisons: Comparisons
 
 
 class Conversation:
@@ -105,7 +69,7 @@ class Conversation:
         self._changed = changed
         self._jobs: asyncio.Queue[Job | Visit | TakeOver | Announced] = asyncio.Queue()
         self._unfinished = 0
-        self._state: _State | None = None
+        self._state: Held | None = None
         self._speaker = Speaker(ports.post)
         self._casting = Casting(ports.catalog)
         self._intents = OpenIntents(session_id, ports.runner, self._put)
@@ -311,21 +275,16 @@ class Conversation:
             state = await self._loaded(job.event)
             taking_over = self._intents.agent_of(getattr(job.event, "intent_id", ""))
             agent = self._casting.stepping(state.agent, job.event, taking_over)
-            made = await self._made(agent.agent, state.snapshot, job.event)
-            call_id = self.lines.call_id or state.snapshot.call.call_id
-            mark = self._ports.runner.mark
-            private = is_private(agent.agent, made.snapshot)
-            keeps = self._casting.remembers(agent, made.snapshot)
-            request = wire.save_request(
-                self.session_id,
-                call_id,
-                job.event,
-                state.version,
+            made = await make(self._ports, agent.agent, state.snapshot, job.event)
+            request = save_of(
                 made,
-                mark=mark,
-                private=private,
-                seal=state.vault.seal,
-                memory=remembering.kept(agent.agent, made, job.event) if keeps else None,
+                job.event,
+                agent.agent,
+                state,
+                self._ports,
+                session_id=self.session_id,
+                call_id=self.lines.call_id or state.snapshot.call.call_id,
+                keeps=self._casting.remembers(agent, made.snapshot),
             )
             try:
                 saved = await self._ports.store.save(request)
@@ -337,21 +296,12 @@ class Conversation:
                 continue
             if made.reading:
                 INTENT_DECISIONS.labels(made.reading).inc()
-            await self._saved(saved, state, _State(made.snapshot, saved.version, agent, state.vault))
+            await self._saved(saved, state, Held(made.snapshot, saved.version, agent, state.vault))
             self._alarm.set(made.wake_ms if not saved.repeated else self._wake_ms())
             return saved
         raise RpcError(StatusCode.ABORTED, "other engines keep saving this session")
 
-    async def _made(self, agent: Agent, snapshot: Snapshot, event: Event) -> Step:
-        """Make the step; once more where evidence was wanted of what the caller's words mean and there is some."""
-        made = self._ports.step(agent, snapshot, event)
-        if made.undecided and isinstance(event, Utterance | AnswerTask):
-            evidence = await self._ports.comparisons.evidence(agent, made.undecided)
-            if evidence:
-                made = self._ports.step(agent, snapshot, replace(event, intents=evidence))
-        return made
-
-    async def _saved(self, saved: SaveTaskResponse, before: _State, after: _State) -> None:
+    async def _saved(self, saved: SaveTaskResponse, before: Held, after: Held) -> None:
         if saved.repeated:
             EVENTS_REPEATED.inc()
             self._state = None
@@ -361,7 +311,7 @@ class Conversation:
         self._state = after
         self._start(saved.intents, after)
 
-    async def _loaded(self, event: Event | None) -> _State:
+    async def _loaded(self, event: Event | None) -> Held:
         if self._state is None:
             await self._load(event)
         assert self._state is not None
@@ -373,7 +323,7 @@ class Conversation:
         vault = Vault(self.session_id, loaded.session_key)
         snapshot = Snapshot.from_bytes(loaded.snapshot, vault.unseal)
         agent = self._casting.choose(snapshot, event)
-        self._state = _State(snapshot, loaded.version, agent, vault)
+        self._state = Held(snapshot, loaded.version, agent, vault)
         self._speaker.loaded(loaded.version)
         self._alarm.set(self._wake_ms())
         self._intents.loaded(loaded.open_intents)
@@ -388,7 +338,7 @@ class Conversation:
         agent = state.agent.agent
         return wake_ms(agent, state.snapshot) if state.snapshot.definition_hash == agent.definition_hash else 0
 
-    def _start(self, intents: Iterable[Intent], state: _State) -> None:
+    def _start(self, intents: Iterable[Intent], state: Held) -> None:
         if state.agent is None:
             return
         means = Means(state.agent.server, self._casting.serves, state.vault.unseal, self.lines.call_id)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from chassis.logging import get_logger
-from fsa_engine.conversation import Conversation, Ports
+from fsa_engine.conversation import Conversation
 from fsa_engine.domain.events import Event
 from fsa_engine.jobs import Announced, Job
 from fsa_engine.metrics import SESSIONS
 from fsa_engine.open_intents import Visit
+from fsa_engine.stepping import Ports
 
 _log = get_logger(__name__)
 

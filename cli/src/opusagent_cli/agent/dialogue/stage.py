@@ -17,8 +17,8 @@ from chassis.settings import ServiceSettings
 from fsa_engine.adapters.mcp_tools import ToolServers
 from fsa_engine.bootstrap import build as build_engine
 from fsa_engine.catalog import AgentCatalog
-from fsa_engine.conversation import StepFunction
 from fsa_engine.settings import EngineSettings
+from fsa_engine.stepping import StepFunction
 from llm_relay.bootstrap import build as build_relay
 from llm_relay.settings import BackendName, RelaySettings
 from opusagent_cli.agent.dialogue.hurrying import HurriedTimers
