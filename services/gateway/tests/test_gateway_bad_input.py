@@ -86,6 +86,7 @@ async def test_many_malformed_messages_end_the_socket(rig):
 @pytest.mark.usefixtures("bystander")
 @pytest.mark.parametrize("order", ["media first", "start first", "second start", "second connected", "after stop"])
 async def test_wrong_order_is_a_protocol_error(rig, order):
+    before = count(metrics.BAD_MESSAGES, "twilio", "order")
     async with TwilioPeer() as peer:
         await twilio(rig, peer)
         if order != "start first":
@@ -103,6 +104,7 @@ async def test_wrong_order_is_a_protocol_error(rig, order):
             peer.media(FRAME)
         assert await peer.until_closed() is WSCloseCode.PROTOCOL_ERROR
         assert " while " in peer.close_reason
+    assert count(metrics.BAD_MESSAGES, "twilio", "order") == before + 1
 
 
 @pytest.mark.usefixtures("bystander")
@@ -116,6 +118,7 @@ async def test_wrong_order_is_a_protocol_error(rig, order):
     ],
 )
 async def test_undeclared_formats_are_refused(rig, media_format):
+    before = count(metrics.BAD_MESSAGES, "twilio", "format")
     async with TwilioPeer() as peer:
         await twilio(rig, peer)
         peer.connected()
@@ -123,6 +126,7 @@ async def test_undeclared_formats_are_refused(rig, media_format):
         assert await peer.until_closed() is WSCloseCode.UNSUPPORTED_DATA
         assert peer.close_reason == "unsupported media format"
     assert ("CA1") not in [leg for _, leg in rig.session.calls]
+    assert count(metrics.BAD_MESSAGES, "twilio", "format") == before + 1
 
 
 async def test_unknown_events_are_ignored(rig, bystander):
@@ -134,21 +138,35 @@ async def test_unknown_events_are_ignored(rig, bystander):
 
 
 @pytest.mark.usefixtures("bystander")
-async def test_oversized_frames(make_rig, rig):
+@pytest.mark.parametrize("pieces", [[5000], [1500, 1500]])
+async def test_oversized_messages_are_told_and_counted(make_rig, rig, pieces):
     small = await make_rig(max_frame_bytes=2048)
-    async with TwilioPeer() as peer:
+    counts = [count(metrics.BAD_MESSAGES, channel, "oversized") for channel in ("twilio", "audiocodes")]
+    async with TwilioPeer() as peer, AudioCodesPeer() as other:
         await twilio(small, peer)
-        peer.send_raw(b'{"event":"' + b"x" * 5000 + b'"}')
+        await other.open(small.ws + "/audiocodes")
+        for wire in (peer.wire, other.wire):
+            for number, size in enumerate(pieces):
+                kind = WSMsgType.CONTINUATION if number else WSMsgType.TEXT
+                wire.send(kind, b"x" * size, fin=len(pieces) == 1)
         assert await peer.until_closed() is WSCloseCode.MESSAGE_TOO_BIG
+        assert await other.until_closed() is WSCloseCode.MESSAGE_TOO_BIG
+        assert other.messages == [{"type": "session.error", "reason": "message too big"}]
+    for before, channel in zip(counts, ("twilio", "audiocodes"), strict=True):
+        assert count(metrics.BAD_MESSAGES, channel, "oversized") == before + 1
 
 
-async def test_oversized_in_pieces(make_rig):
+@pytest.mark.usefixtures("bystander")
+async def test_a_frame_beyond_all_measure_is_not_even_read(make_rig, rig):
     small = await make_rig(max_frame_bytes=2048)
+    before = count(metrics.BAD_MESSAGES, "twilio", "oversized")
     async with TwilioPeer() as peer:
         await twilio(small, peer)
-        peer.wire.send(WSMsgType.TEXT, b"x" * 1500, fin=False)
-        peer.wire.send(WSMsgType.CONTINUATION, b"x" * 1500, fin=False)
+        peer.send_raw(b"x" * (2048 * websocket.HARD_LIMIT + 1))
         assert await peer.until_closed() is WSCloseCode.MESSAGE_TOO_BIG
+        await peer.wire.wait_disconnected()
+        await asyncio.sleep(0)
+    assert count(metrics.BAD_MESSAGES, "twilio", "oversized") == before + 1
 
 
 async def test_fragmented_messages_are_joined(rig):
@@ -174,13 +192,26 @@ async def test_binary_frames_are_counted(rig):
 
 
 @pytest.mark.usefixtures("bystander")
-async def test_dead_peer_counts_as_a_lost_socket(make_rig, rig):
+async def test_a_peer_whose_media_stops_counts_as_a_lost_socket(make_rig, rig):
     strict = await make_rig(dead_peer_seconds=0.05)
+    before = count(metrics.BAD_MESSAGES, "twilio", "dead_peer")
     async with TwilioPeer() as peer:
         await twilio(strict, peer)
         peer.connected()
         peer.start()
         assert await peer.until_closed() is WSCloseCode.ABNORMAL_CLOSURE
+        await rig.peers.fact("socket_lost")
+    assert count(metrics.BAD_MESSAGES, "twilio", "dead_peer") == before + 1
+
+
+@pytest.mark.usefixtures("bystander")
+async def test_a_peer_that_answers_no_ping_counts_as_a_lost_socket(make_rig, rig):
+    strict = await make_rig(ping_seconds=0.05)
+    async with AudioCodesPeer() as peer:
+        await peer.open(strict.ws + "/audiocodes")
+        peer.initiate()
+        await peer.until(lambda: peer.of("userStream.started"))
+        peer.wire.underlying_transport.pause_reading()
         await rig.peers.fact("socket_lost")
 
 
@@ -253,13 +284,13 @@ async def test_slow_peer_loses_the_oldest_audio_and_grows_nothing(rig, monkeypat
 
 
 MALFORMED_AUDIOCODES = [
-    b"{",
-    b"[]",
-    b'{"type":null}',
-    b'{"type":"userStream.chunk","audioChunk":"!!"}',
-    b'{"type":"activities","activities":{}}',
-    b'{"type":"activities","activities":[{"type":"event","name":"DTMF","value":"x"}]}',
-    b'{"type":"session.initiate"}',
+    (b"{", "json"),
+    (b"[]", "not_an_object"),
+    (b'{"type":null}', "no_type"),
+    (b'{"type":"userStream.chunk","audioChunk":"!!"}', "base64"),
+    (b'{"type":"activities","activities":{}}', "activities"),
+    (b'{"type":"activities","activities":[{"type":"event","name":"DTMF","value":"x"}]}', "dtmf"),
+    (b'{"type":"session.initiate"}', "conversation_id"),
 ]
 
 
@@ -269,16 +300,19 @@ async def test_malformed_audiocodes_messages_do_not_end_the_call(rig):
         await peer.open(rig.ws + "/audiocodes")
         peer.initiate()
         await peer.until(lambda: peer.of("userStream.started"))
-        for number, message in enumerate(MALFORMED_AUDIOCODES, 1):
+        for number, (message, reason) in enumerate(MALFORMED_AUDIOCODES, 1):
+            before = count(metrics.BAD_MESSAGES, "audiocodes", reason)
             peer.send_raw(message)
             peer.chunk(FRAME)
             await rig.peers.relay_item("audio", number)
+            assert count(metrics.BAD_MESSAGES, "audiocodes", reason) == before + 1, message
         assert peer.closed is None
 
 
 @pytest.mark.usefixtures("bystander")
 @pytest.mark.parametrize("order", ["chunk first", "activity first", "second initiate", "resume of a live one"])
 async def test_wrong_order_is_a_session_error(rig, order):
+    before = count(metrics.BAD_MESSAGES, "audiocodes", "order")
     async with AudioCodesPeer() as peer:
         await peer.open(rig.ws + "/audiocodes")
         if order == "chunk first":
@@ -291,6 +325,7 @@ async def test_wrong_order_is_a_session_error(rig, order):
             peer.initiate() if order == "second initiate" else peer.tell("session.resume")
         assert await peer.until_closed() is WSCloseCode.PROTOCOL_ERROR
         assert peer.messages[-1]["type"] == "session.error"
+    assert count(metrics.BAD_MESSAGES, "audiocodes", "order") == before + 1
 
 
 async def test_chunks_outside_a_user_stream_are_dropped(rig):
@@ -307,6 +342,17 @@ async def test_chunks_outside_a_user_stream_are_dropped(rig):
         peer.chunk(FRAME)
         await rig.peers.relay_item("audio")
         assert count(metrics.BAD_MESSAGES, "audiocodes", "order") == before + 1
+
+
+async def test_a_repeated_activity_counts_once(rig):
+    async with AudioCodesPeer() as peer:
+        await peer.open(rig.ws + "/audiocodes")
+        peer.initiate()
+        await peer.until(lambda: peer.of("userStream.started"))
+        for digit, name in (("1", "a"), ("1", "a"), ("1", "b"), ("2", "a"), ("3", "")):
+            peer.activity(type="event", name="DTMF", value=digit, id=name)
+        keys = [(await rig.peers.relay_item("key", number)).key.digit for number in (1, 2, 3)]
+    assert keys == ["1", "1", "3"]
 
 
 async def test_unknown_paths_are_not_found(rig):

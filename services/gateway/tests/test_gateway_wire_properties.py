@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.domain import audiocodes, twilio
+from gateway.domain import audiocodes, audiocodes_messages, twilio
 from gateway.domain.call import STEPS, CallState, LegEvent, Phase
 from gateway.domain.numbers import masked, telephone_number
 from gateway.domain.recent import RecentAudio
@@ -31,7 +31,7 @@ TWILIO_LIKE = st.dictionaries(TWILIO_KEYS, JSON | TWILIO_BODY | st.sampled_from(
 AC_KEYS = st.sampled_from(
     ["type", "conversationId", "audioChunk", "activities", "supportedMediaFormats", "participant"]
 )
-AC_LIKE = st.dictionaries(AC_KEYS, JSON | st.sampled_from([*sorted(audiocodes._READERS), "userStream.chunk"]))
+AC_LIKE = st.dictionaries(AC_KEYS, JSON | st.sampled_from([*sorted(audiocodes_messages._READERS), "userStream.chunk"]))
 
 
 @given(st.binary(max_size=200) | (JSON | TWILIO_LIKE).map(orjson.dumps))
@@ -88,7 +88,7 @@ def test_what_is_sent_to_twilio_is_json_with_the_sid_as_given(sid, audio):
 def test_odd_chunks_become_whole_samples_and_lose_nothing(pieces):
     conversation = audiocodes.Conversation()
     conversation.accepted(audiocodes.PCM16_16K)
-    out = [conversation.samples(audiocodes.Chunk(piece, "")) for piece in pieces]
+    out = [conversation.samples(audiocodes_messages.Chunk(piece, "")) for piece in pieces]
     joined = b"".join(pieces)
     assert all(len(piece) % 2 == 0 for piece in out)
     assert b"".join(out) == joined[: len(joined) // 2 * 2]

@@ -8,14 +8,12 @@ from gateway import metrics
 from gateway.adapters.sockets import Sockets
 from gateway.adapters.websocket import Socket
 from gateway.desk import Refused
-from gateway.domain.audiocodes import (
-    NAMES,
-    STAYED,
+from gateway.domain.audiocodes import NAMES, STAYED, Conversation, State, choose_format
+from gateway.domain.audiocodes_messages import (
     Activities,
     Activity,
     Began,
     Chunk,
-    Conversation,
     End,
     Event,
     Initiate,
@@ -23,13 +21,11 @@ from gateway.domain.audiocodes import (
     Other,
     PlayFinished,
     Resume,
-    State,
     StreamStart,
     StreamStop,
     TransferStatus,
     Unknown,
     Validate,
-    choose_format,
 )
 from gateway.domain.numbers import telephone_number
 from gateway.domain.wire import ProtocolViolation, from_message

@@ -13,7 +13,7 @@ from picows import WSAutoPingStrategy, WSUpgradeRequest, WSUpgradeResponse, WSUp
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from gateway import metrics
-from gateway.adapters.websocket import Socket
+from gateway.adapters.websocket import HARD_LIMIT, Socket
 
 _picows_log = logging.getLogger("picows.server")
 _picows_log.setLevel(logging.WARNING)
@@ -65,7 +65,7 @@ def protocol_class(acceptors: dict[str, Acceptor], *, max_frame_bytes: int, ping
                 ping_seconds,
                 WSAutoPingStrategy.PING_WHEN_IDLE,
                 True,
-                max_frame_bytes,
+                max_frame_bytes * HARD_LIMIT,
                 None,
                 4096,
             )

@@ -25,6 +25,9 @@ WRITE_HIGH_WATER = 32 * 1024
 MAX_BAD_MESSAGES = 50
 """Malformed messages on one socket after which it is closed: the peer does not speak the protocol."""
 
+HARD_LIMIT = 4
+"""A frame this many times as large as a message may be is cut off by the library before it is read, without a word."""
+
 _TEXT = WSMsgType.TEXT
 _CLOSE_SECONDS = 2.0
 _log = get_logger(__name__)
@@ -152,12 +155,15 @@ class Socket(WSListener, Registered):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The connection is gone, however."""
+        handshake = transport.close_handshake
+        sent = handshake.sent if handshake is not None else None
+        if self._sink is not None and sent is not None and sent.code == WSCloseCode.MESSAGE_TOO_BIG:
+            metrics.BAD_MESSAGES.labels(self.channel_name, "oversized").inc()
         self._transport = self._sink = None
         self._open_gauge.dec()
         self.drop_queued_frames()
         self._queue.clear()
         self._sockets.left(self)
-        handshake = transport.close_handshake
         closed = handshake.recv.code if handshake is not None and handshake.recv is not None else "no close frame"
         self.disconnected(f"socket closed: {closed}")
 
@@ -186,6 +192,8 @@ class Socket(WSListener, Registered):
 
     def _take(self, message: bytes) -> None:
         try:
+            if len(message) > self._max_message_bytes:
+                raise ProtocolViolation("oversized", "message too big", 1009)
             self.received(message)
         except Malformed as error:
             self._count_bad(error.reason)
@@ -204,16 +212,13 @@ class Socket(WSListener, Registered):
             self._parts = []
             self._parts_type = frame.msg_type
         self._parts.append(frame.get_payload_as_bytes())
-        if sum(map(len, self._parts)) > self._max_message_bytes:
-            self._parts = []
-            metrics.BAD_MESSAGES.labels(self.channel_name, "oversized").inc()
-            self.close(1009, "message too big")
-        elif frame.fin:
-            message, self._parts = b"".join(self._parts), []
-            if self._parts_type is _TEXT:
-                self._take(message)
-            else:
-                self._count_bad("binary")
+        if not frame.fin and sum(map(len, self._parts)) <= self._max_message_bytes:
+            return
+        message, self._parts = b"".join(self._parts), []
+        if self._parts_type is _TEXT:
+            self._take(message)
+        else:
+            self._count_bad("binary")
 
     def _drop_oldest_frame(self) -> None:
         for index, (is_frame, _) in enumerate(self._queue):

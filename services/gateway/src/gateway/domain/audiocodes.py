@@ -10,15 +10,28 @@ Source: techdocs.audiocodes.com, Bot-API/ac-bot-api-streaming; the official SDK 
 """
 
 import binascii
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from audio.formats import MULAW_8K, PCM16_8K, PCM16_16K, PCM16_24K, Format
-from gateway.domain.wire import Malformed, ProtocolViolation, decode_audio, load_object
-from opusagent.call.v1.call_pb2 import TransferOutcome
+from gateway.domain.audiocodes_messages import (
+    Activities,
+    Chunk,
+    End,
+    Event,
+    Initiate,
+    Resume,
+    StreamStart,
+    StreamStop,
+    Unknown,
+    Validate,
+    parse,
+)
+from gateway.domain.wire import Malformed, ProtocolViolation
 
 MEDIA: dict[str, Format] = {
     "raw/mulaw": MULAW_8K,
@@ -45,113 +58,8 @@ SUMMARY_HEADER = "X-OpusAgent-Summary"
 STAYED = frozenset({"client-disconnected", "error"})
 """Values of `reasonCode` of a `session.end` during a transfer that say that the human has not got the call."""
 
-KEYS = frozenset("0123456789*#ABCD")
-
-
-class Validate(NamedTuple):
-    """A probe of the connection; no call."""
-
-
-class Initiate(NamedTuple):
-    """A new conversation. `offered`: media formats in VAIC's order; None where it named none."""
-
-    conversation_id: str
-    bot_name: str
-    caller: str
-    offered: tuple[str, ...] | None
-    expects_audio: bool
-
-
-class Resume(NamedTuple):
-    """A conversation whose socket was lost."""
-
-    conversation_id: str
-
-
-class End(NamedTuple):
-    """The leg has ended."""
-
-    reason_code: str
-
-
-class StreamStart(NamedTuple):
-    """Caller audio is about to come."""
-
-    participant: str
-
-
-class Chunk(NamedTuple):
-    """Caller audio."""
-
-    audio: bytes
-    participant: str
-
-
-class StreamStop(NamedTuple):
-    """No more caller audio for now."""
-
-    participant: str
-
-
-class Began(NamedTuple):
-    """The `start` activity: settings may be sent."""
-
-
-class Keys(NamedTuple):
-    """Keys pressed."""
-
-    digits: str
-
-
-class PlayFinished(NamedTuple):
-    """What was sent has been played."""
-
-
-class TransferStatus(NamedTuple):
-    """What became of a transfer: sent where VAIC is configured to give the call back after one that failed."""
-
-    outcome: TransferOutcome
-    detail: str
-
-
-class Other(NamedTuple):
-    """An activity that means nothing to us."""
-
-    name: str
-
-
-Activity = Began | Keys | PlayFinished | TransferStatus | Other
-
-
-class Activities(NamedTuple):
-    """Activities, in order."""
-
-    activities: tuple[Activity, ...]
-
-
-class Unknown(NamedTuple):
-    """A message type that this version does not know; to be ignored."""
-
-    type: str
-
-
-Event = Validate | Initiate | Resume | End | StreamStart | Chunk | StreamStop | Activities | Unknown
-
-
-def parse(message: bytes) -> Event:
-    """Decode one message from VAIC.
-
-    Raises:
-        Malformed: it is not what the protocol says.
-    """
-    fields = load_object(message)
-    kind = fields.get("type")
-    if kind == "userStream.chunk":
-        return Chunk(decode_audio(fields.get("audioChunk")), _participant(fields))
-    if not isinstance(kind, str):
-        raise Malformed("no_type")
-    read = _READERS.get(kind)
-    return Unknown(kind[:64]) if read is None else read(fields)
+ACTIVITIES_REMEMBERED = 64
+"""Ids of activities by which a repeated one is known."""
 
 
 def choose_format(offered: Sequence[str] | None) -> Format:
@@ -166,83 +74,6 @@ def choose_format(offered: Sequence[str] | None) -> Format:
         if name in offered:
             return format
     raise ProtocolViolation("format", f"none of the offered media formats is supported: use {', '.join(MEDIA)}", 1003)
-
-
-def _text(fields: dict[str, Any], key: str) -> str:
-    value = fields.get(key)
-    return value[:256] if isinstance(value, str) else ""
-
-
-def _participant(fields: dict[str, Any]) -> str:
-    value = fields.get("participant")
-    return value if type(value) is str else ""
-
-
-def _conversation(fields: dict[str, Any]) -> str:
-    value = fields.get("conversationId")
-    if not isinstance(value, str) or not 0 < len(value) <= 256:
-        raise Malformed("conversation_id")
-    return value
-
-
-def _initiate(fields: dict[str, Any]) -> Initiate:
-    offered = fields.get("supportedMediaFormats")
-    if offered is not None and not isinstance(offered, list):
-        raise Malformed("media_formats")
-    names = None if offered is None else tuple(name for name in offered if isinstance(name, str))
-    expects_audio = fields.get("expectAudioMessages") is not False
-    return Initiate(_conversation(fields), _text(fields, "botName"), _text(fields, "caller"), names, expects_audio)
-
-
-def _activities(fields: dict[str, Any]) -> Activities:
-    activities = fields.get("activities")
-    if not isinstance(activities, list) or not all(isinstance(activity, dict) for activity in activities):
-        raise Malformed("activities")
-    return Activities(tuple(_activity(activity) for activity in activities))
-
-
-def _activity(fields: dict[str, Any]) -> Activity:
-    name = _text(fields, "name") if fields.get("type") == "event" else _text(fields, "type")
-    if name == "start":
-        return Began()
-    if name == "playFinished":
-        return PlayFinished()
-    if name == "transferStatus":
-        return _transfer_status(fields.get("value"))
-    if name.lower() != "dtmf":
-        return Other(name)
-    value = fields.get("value")
-    digits = str(value).upper() if isinstance(value, str | int) else ""
-    if not digits or not KEYS.issuperset(digits) or len(digits) > 64:
-        raise Malformed("dtmf")
-    return Keys(digits)
-
-
-def _transfer_status(value: Any) -> TransferStatus:
-    if not isinstance(value, dict) or value.get("status") not in ("answered", "failed"):
-        raise Malformed("transfer_status")
-    if value["status"] == "answered":
-        return TransferStatus(TransferOutcome.TRANSFER_OUTCOME_ANSWERED, "answered")
-    code = _text(value, "reasonCode")
-    return TransferStatus(_OUTCOMES.get(code, TransferOutcome.TRANSFER_OUTCOME_FAILED), code or "failed")
-
-
-_OUTCOMES = {
-    "busy": TransferOutcome.TRANSFER_OUTCOME_BUSY,
-    "declined": TransferOutcome.TRANSFER_OUTCOME_BUSY,
-    "no-answer": TransferOutcome.TRANSFER_OUTCOME_NO_ANSWER,
-}
-"""Source: VoiceAI Connect documentation, "Receiving transfer status notification"."""
-
-_READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
-    "connection.validate": lambda fields: Validate(),
-    "session.initiate": _initiate,
-    "session.resume": lambda fields: Resume(_conversation(fields)),
-    "session.end": lambda fields: End(_text(fields, "reasonCode")),
-    "userStream.start": lambda fields: StreamStart(_participant(fields)),
-    "userStream.stop": lambda fields: StreamStop(_participant(fields)),
-    "activities": _activities,
-}
 
 
 class State(StrEnum):
@@ -293,6 +124,7 @@ class Conversation:
         self._stream_id = ""
         self._playing = False
         self._chunk_prefix = b""
+        self._seen_ids: deque[str] = deque(maxlen=ACTIVITIES_REMEMBERED)
 
     # ---- in
 
@@ -316,7 +148,14 @@ class Conversation:
             self._participant = event.participant  # type: ignore[union-attr]
             self._odd = b""
         self.state = following
-        return event
+        return self._news(event) if type(event) is Activities else event
+
+    def _news(self, activities: Activities) -> Activities:
+        """Without those that came before: VAIC may repeat an activity."""
+        pairs = list(zip(activities.activities, activities.ids, strict=True))
+        news = [(activity, name) for activity, name in pairs if not name or name not in self._seen_ids]
+        self._seen_ids.extend(name for _, name in news if name)
+        return Activities(tuple(activity for activity, _ in news), tuple(name for _, name in news))
 
     def samples(self, chunk: Chunk) -> bytes:
         """Return a chunk's audio as whole samples; half a sample waits for the next chunk."""
