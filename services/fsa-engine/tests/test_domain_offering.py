@@ -3,9 +3,10 @@
 import pytest
 
 from fsa_engine.domain.definition import Agent
-from fsa_engine.domain.events import AnswerTask, CancelTask, KeyPressed, Opened, StartTask, Utterance
+from fsa_engine.domain.events import AnswerTask, CancelTask, Event, KeyPressed, Opened, StartTask, Utterance
 from fsa_engine.domain.loading import load_text
 from fsa_engine.domain.offering import tools_for
+from fsa_engine.domain.outputs import Ask
 from fsa_engine.domain.snapshot import Snapshot
 from fsa_engine.domain.step import step
 
@@ -152,3 +153,32 @@ def test_what_is_not_offered_is_refused(agent: Agent) -> None:
     made = step(agent, snapshot, event)
     assert made.snapshot.tasks[0].values() == {}
     assert "1234" not in str(made.audit)
+
+
+NOW = 1_764_600_100_000
+BEFORE = {"turn_started_ms": 1_764_600_000_000}
+
+
+@pytest.mark.parametrize(
+    ("event", "agreed"),
+    [
+        (Utterance(event_id="x", at_ms=NOW, text="yes", turn_started_ms=NOW - 900), True),
+        (Utterance(event_id="x", at_ms=NOW, text="yes", **BEFORE), False),
+        (Utterance(event_id="x", at_ms=NOW, text="yes", before_question=True), False),
+        (AnswerTask(event_id="x", at_ms=NOW, task_id="t1", caller_words="yes", turn_started_ms=NOW - 900), True),
+        (AnswerTask(event_id="x", at_ms=NOW, task_id="t1", caller_words="yes", answer="yes", **BEFORE), False),
+        (AnswerTask(event_id="x", at_ms=NOW, task_id="t1", caller_words="yes", before_question=True), False),
+        (AnswerTask(event_id="x", at_ms=NOW, task_id="t1", answer="the caller confirmed"), False),
+        (KeyPressed(event_id="x", at_ms=NOW, digit="1"), True),
+    ],
+)
+def test_only_a_turn_begun_after_the_question_confirms(agent: Agent, event: Event, agreed: bool) -> None:
+    snapshot = after(agent, "I want to pay", "fifty", "Anna Lee", "1234")
+    made = step(agent, snapshot, event)
+    task = made.snapshot.focused
+    assert task is not None
+    assert [intent.payload["tool"] for intent in made.intents] == (["pay"] if agreed else [])
+    assert task.state == ("pay" if agreed else "sure")
+    if not agreed:
+        assert made.audit[0]["rejected"]
+        assert any(isinstance(output.body, Ask) for output in made.outputs), "the caller is asked again"

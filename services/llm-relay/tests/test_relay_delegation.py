@@ -9,7 +9,7 @@ from llm_relay.backends.port import Manner, Said, ToolCall
 from llm_relay.testing import TALKER, FakeBackend, toolbox
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIALOGUE
 from opusagent.fsa.v1.fsa_pb2 import Ask, HangUp, Output, Outputs, Result, Steer, Verbatim
-from opusagent.media.v1.inbox_pb2 import Heard
+from opusagent.media.v1.inbox_pb2 import CallerAudio, Heard
 
 
 @pytest.fixture
@@ -220,3 +220,41 @@ async def test_the_call_is_ended_after_the_last_of_the_models_speech(rig: Any) -
     assert len(rig.sent("hang_up")) == 1
     session.listener.tool_called(call("start_task", task="book"))
     assert rig.posted("start") == [], "nothing begins after the end"
+
+
+async def put_and_heard(rig: Any, session: Any, heard_ms: int, media_ms: int) -> None:
+    """A question is put, behind other words, and the caller has heard that much of two seconds."""
+    statement = Output(output_id="q#0", verbatim=Verbatim(text="Your card is found and active."))
+    question = ask("q#1", "Shall I really block it now?", "t1")
+    offered = toolbox(answer=["t1"])
+    rig.wire.engine(outputs=Outputs(event_id="q", outputs=[statement, question], toolbox=offered))
+    item = session.speak(2000)
+    rig.wire.gateway(media_ms=0, audio=CallerAudio(audio=b"\xff" * (8 * media_ms)))
+    rig.wire.gateway(heard=Heard(item_id=item, heard_ms=heard_ms))
+
+
+@pytest.mark.parametrize(
+    ("heard_ms", "started_ms", "before"),
+    [(1500, 3000, False), (1500, 1500, True), (400, 3000, True), (0, 3000, True)],
+)
+async def test_the_engine_is_told_whether_a_turn_began_before_the_question(
+    rig: Any, heard_ms: int, started_ms: int, before: bool
+) -> None:
+    session = await rig.open()
+    await put_and_heard(rig, session, heard_ms, 2000)
+    speak_turn(session, "Yes.", started_ms)
+    session.listener.tool_called(call("answer_task", task_id="t1"))
+    begin = rig.posted("answer")[0].answer.begin
+    assert begin.before_question is before
+    assert begin.began_at_ms == 1_700_000_000_000 - max(0, 2000 - started_ms)
+
+
+async def test_a_question_that_comes_while_the_caller_speaks_is_not_answered_by_that(rig: Any) -> None:
+    session = await rig.open()
+    session.listener.caller_started(1000)
+    offered = toolbox(answer=["t1"])
+    rig.wire.engine(outputs=Outputs(event_id="q", outputs=[ask("q#0", "Shall I?", "t1")], toolbox=offered))
+    session.listener.caller_stopped(1500)
+    session.listener.tool_called(call("answer_task", task_id="t1", answer="the caller confirmed"))
+    session.listener.caller_said(Said("Yes, yes.", 1000, 1500))
+    assert rig.posted("answer")[0].answer.begin.before_question

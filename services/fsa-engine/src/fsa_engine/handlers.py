@@ -15,6 +15,7 @@ from fsa_engine.conversations import Conversations
 from fsa_engine.domain import events
 from fsa_engine.jobs import Announced, Job
 from opusagent.call.v1.call_pb2 import Channel, EndReason, TransferOutcome
+from opusagent.fsa.v1.fsa_pb2 import TurnBegin
 from opusagent.media.v1.inbox_pb2 import SENDER_RELAY, FsaInbox, FsaItem
 
 SERVICE = "fsa-engine"
@@ -79,23 +80,34 @@ def _plan(item: FsaItem) -> events.Event:
 def _utterance(item: FsaItem) -> events.Event:
     heard = item.utterance
     return events.Utterance(
-        **_who(item), text=heard.text, alternatives=tuple(heard.alternatives), started_ms=heard.started_ms
+        **_who(item),
+        **_begun(heard.begin),
+        text=heard.text,
+        alternatives=tuple(heard.alternatives),
+        started_ms=heard.started_ms,
     )
+
+
+def _begun(begin: TurnBegin) -> dict[str, Any]:
+    return {"turn_started_ms": begin.began_at_ms, "before_question": begin.before_question}
 
 
 def _start(item: FsaItem) -> events.Event:
     asked = item.start
+    who = {**_who(item), **_begun(asked.begin)}
     arguments = _json_object(asked.arguments_json)
-    return events.StartTask(**_who(item), task=asked.task, arguments=arguments, caller_words=asked.caller_words)
+    return events.StartTask(**who, task=asked.task, arguments=arguments, caller_words=asked.caller_words)
 
 
 def _answer(item: FsaItem) -> events.Event:
     given = item.answer
-    return events.AnswerTask(**_who(item), task_id=given.task_id, answer=given.answer, caller_words=given.caller_words)
+    who = {**_who(item), **_begun(given.begin)}
+    return events.AnswerTask(**who, task_id=given.task_id, answer=given.answer, caller_words=given.caller_words)
 
 
 def _cancel(item: FsaItem) -> events.Event:
-    return events.CancelTask(**_who(item), task_id=item.cancel.task_id, caller_words=item.cancel.caller_words)
+    who = {**_who(item), **_begun(item.cancel.begin)}
+    return events.CancelTask(**who, task_id=item.cancel.task_id, caller_words=item.cancel.caller_words)
 
 
 def _key(item: FsaItem) -> events.Event:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from audio.transcode import Transcoder
 from llm_relay.backends.port import Capabilities, Manner, ModelSession, Part
+from llm_relay.domain.asking import OpenQuestion
 from llm_relay.domain.conversation import Conversation
 from llm_relay.domain.gate import Fate, Piece
 from llm_relay.domain.outputs import Delivery, Line, kind, word_for_word, words
@@ -47,6 +48,7 @@ class Agent:
         self.returning = False
         # No output of the engine is spoken while its answer to the caller's latest words is outstanding.
         self.holding = False
+        self._asking = OpenQuestion()
         # The last question put, and what an interruption left unheard.
         self._question: Line | None = None
         self._rest: list[Line] = []
@@ -67,11 +69,18 @@ class Agent:
         """Whether what the model says of its own accord has to wait for the engine."""
         return self._gate.gated
 
+    def before_question(self, started_ms: int) -> bool:
+        """Whether a turn of the caller began before he heard anything of the question that is open."""
+        return self._asking.follows(started_ms)
+
     # ---- outputs
 
     def add(self, outputs: Iterable[Output], *, answers_caller: bool) -> None:
         """Take in the engine's outputs of one step."""
         now_ms = self._timers.now_ms()
+        outputs = list(outputs)
+        if self._outputs.asks_anew(outputs):
+            self._asking.put()
         self._transcript.delivered(self._outputs.add(outputs, answers_caller=answers_caller, now_ms=now_ms))
 
     def pump(self) -> None:
@@ -196,6 +205,9 @@ class Agent:
         """The gateway's report of playout."""
         now_ms = self._timers.now_ms()
         item = self._floor.heard(report.item_id, report.heard_ms, report.ended, now_ms, flushed=report.flushed)
+        carried = item or next((each for each in self._floor.items if each.item_id == report.item_id), None)
+        if carried is not None and self._outputs.asks(carried):
+            self._asking.heard(self._floor.media_ms)
         if item is not None:
             self._over(item)
 

@@ -18,7 +18,7 @@ from llm_relay.adapters.engine import EngineLink, utterance
 from llm_relay.adapters.timers import Cancel, Timers
 from llm_relay.backends.port import ModelSession, Said, ToolCall
 from llm_relay.domain.turns import Caller, Floor
-from opusagent.fsa.v1.fsa_pb2 import AnswerTask, CancelTask, StartTask, Tool, Utterance
+from opusagent.fsa.v1.fsa_pb2 import AnswerTask, CancelTask, StartTask, Tool, TurnBegin, Utterance
 
 TOOL_CALLS = Counter("opusagent_relay_tool_calls_total", "Function calls of the model", ["name", "outcome"])
 
@@ -42,9 +42,17 @@ class Delegation:
     """Of one call."""
 
     def __init__(
-        self, call_id: str, engine: EngineLink, floor: Floor, timers: Timers, on_event: Callable[[str], None]
+        self,
+        call_id: str,
+        engine: EngineLink,
+        floor: Floor,
+        timers: Timers,
+        *,
+        on_event: Callable[[str], None],
+        begin: Callable[[Said], TurnBegin],
     ) -> None:
-        """`on_event`: told the id of each event that may answer the caller's turn."""
+        """`on_event`: told the id of each event that may answer the caller's turn; `begin`: when a turn began."""
+        self._begin_of = begin
         self._call_id = call_id
         self._engine = engine
         self._floor = floor
@@ -113,7 +121,9 @@ class Delegation:
         make = _FUNCTIONS.get(call.name)
         if make is None:
             # On record as the task that the model wanted: the engine knows none of that name.
-            start = StartTask(task=call.name, caller_words=self._words, function_call_id=call.function_call_id)
+            start = StartTask(
+                task=call.name, caller_words=self._words, function_call_id=call.function_call_id, begin=self._begin
+            )
             return _Event({"start": start}, offered=False)
         try:
             arguments = orjson.loads(call.arguments_json or b"{}")
@@ -132,6 +142,7 @@ class Delegation:
             arguments_json=orjson.dumps(values).decode(),
             caller_words=self._words,
             function_call_id=function_call_id,
+            begin=self._begin,
         )
         return _Event({"start": start}, task in self._offered("start_task", "task"))
 
@@ -141,14 +152,24 @@ class Delegation:
             return _Event({"utterance": self._own_words()}, offered)
         answer = arguments.get("answer", "")
         text = answer if isinstance(answer, str) else orjson.dumps(answer).decode()
-        event = AnswerTask(task_id=task_id, answer=text, caller_words=self._words, function_call_id=function_call_id)
+        event = AnswerTask(
+            task_id=task_id,
+            answer=text,
+            caller_words=self._words,
+            function_call_id=function_call_id,
+            begin=self._begin,
+        )
         return _Event({"answer": event}, offered)
 
     def _own_words(self) -> Utterance:
         """A question of the conversation is answered by nothing but what the caller said."""
         if self._said is None:
             raise Refused(NO_WORDS)
-        return utterance(self._said)
+        return utterance(self._said, self._begin_of(self._said))
+
+    @property
+    def _begin(self) -> TurnBegin | None:
+        return self._begin_of(self._said) if self._said is not None else None
 
     @property
     def _words(self) -> str:
@@ -156,7 +177,9 @@ class Delegation:
 
     def _cancel(self, function_call_id: str, arguments: _Arguments) -> "_Event":
         task_id, offered = self._meant("cancel_task", arguments)
-        event = CancelTask(task_id=task_id, caller_words=self._words, function_call_id=function_call_id)
+        event = CancelTask(
+            task_id=task_id, caller_words=self._words, function_call_id=function_call_id, begin=self._begin
+        )
         return _Event({"cancel": event}, offered)
 
     def _meant(self, function: str, arguments: _Arguments) -> tuple[str, bool]:

@@ -26,7 +26,7 @@ from llm_relay.metrics import BARGE_INS, NO_INPUTS, TURNS, UNCLEAR
 from opusagent.call.v1.call_pb2 import TRANSFER_OUTCOME_ANSWERED, CallInfo, Route, TransferResult
 from opusagent.dialogue.v1.plan_pb2 import STYLE_DIRECTED, DialoguePlan
 from opusagent.events.v1.events_pb2 import SPEAKER_CALLER, TurnTaken
-from opusagent.fsa.v1.fsa_pb2 import NoInput, Output, Outputs, Tool, Verbatim
+from opusagent.fsa.v1.fsa_pb2 import NoInput, Output, Outputs, Tool, TurnBegin, Verbatim
 from opusagent.media.v1.inbox_pb2 import (
     SPEECH_PHASE_COMMITTED,
     SPEECH_PHASE_STARTED,
@@ -60,7 +60,14 @@ class Dialogue(Listener):
         self._transcript = links.transcript
         self._timers = links.timers
         self._awaiting = Awaiting(agent, links.timers, self._settle)
-        self._delegation = Delegation(call.call_id, links.engine, state.floor, links.timers, self._awaiting.asked)
+        self._delegation = Delegation(
+            call.call_id,
+            links.engine,
+            state.floor,
+            links.timers,
+            on_event=self._awaiting.asked,
+            begin=self._begin,
+        )
         self._to_model = to_model
         self._bytes_per_ms = to_model.src.bytes_per_ms
         self._session: ModelSession | None = None
@@ -250,11 +257,16 @@ class Dialogue(Listener):
         self._gateway.heard_through(said.ended_ms)
         TURNS.labels("caller").inc()
 
+    def _begin(self, said: Said) -> TurnBegin:
+        ago_ms = max(0, self._floor.media_ms - said.started_ms)
+        before = self._agent.before_question(said.started_ms)
+        return TurnBegin(began_at_ms=self._engine.moment(ago_ms), before_question=before)
+
     def _utter(self, said: Said) -> None:
         self._agent.interrupt()
         event_id = f"{self.call.call_id}/u{said.started_ms}"
         self._awaiting.event(event_id)
-        self._engine.post(event_id, utterance=utterance(said))
+        self._engine.post(event_id, utterance=utterance(said, self._begin(said)))
 
     @override
     def caller_unclear(self) -> None:
@@ -299,7 +311,7 @@ class Dialogue(Listener):
         if said is not None and self._session is not None and self._session.free and self._delegation.idle:
             event_id = f"{self.call.call_id}/u{said.started_ms}"
             self._awaiting.event(event_id)
-            self._engine.post(event_id, utterance=utterance(said))
+            self._engine.post(event_id, utterance=utterance(said, self._begin(said)))
 
     @override
     def tool_called(self, call: ToolCall) -> None:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aopusagent/fsa/v1/fsa.proto\x12\x10opusagent.fsa.v1\"A\n\x0b\x45xpectation\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07phrases\x18\x02 \x03(\t\x12\x13\n\x0bno_input_ms\x18\x03 \x01(\r\"B\n\x03\x41sk\x12\x0c\n\x04text\x18\x01 \x01(\t\x12-\n\x06\x65xpect\x18\x02 \x01(\x0b\x32\x1d.opusagent.fsa.v1.Expectation\"\x18\n\x08Progress\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x16\n\x06Result\x12\x0c\n\x04text\x18\x01 \x01(\t\"&\n\x06\x46\x61iled\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x15\n\x05Steer\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x18\n\x08Verbatim\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x08\n\x06HangUp\"*\n\x07HandOff\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\"\x98\x03\n\x06Output\x12\x11\n\toutput_id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12$\n\x03\x61sk\x18\n \x01(\x0b\x32\x15.opusagent.fsa.v1.AskH\x00\x12.\n\x08progress\x18\x0b \x01(\x0b\x32\x1a.opusagent.fsa.v1.ProgressH\x00\x12*\n\x06result\x18\x0c \x01(\x0b\x32\x18.opusagent.fsa.v1.ResultH\x00\x12*\n\x06\x66\x61iled\x18\r \x01(\x0b\x32\x18.opusagent.fsa.v1.FailedH\x00\x12(\n\x05steer\x18\x0e \x01(\x0b\x32\x17.opusagent.fsa.v1.SteerH\x00\x12.\n\x08verbatim\x18\x0f \x01(\x0b\x32\x1a.opusagent.fsa.v1.VerbatimH\x00\x12+\n\x07hang_up\x18\x10 \x01(\x0b\x32\x18.opusagent.fsa.v1.HangUpH\x00\x12-\n\x08hand_off\x18\x11 \x01(\x0b\x32\x19.opusagent.fsa.v1.HandOffH\x00\x42\x06\n\x04\x62ody\"i\n\tUtterance\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x14\n\x0c\x61lternatives\x18\x02 \x03(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12\x12\n\nstarted_ms\x18\x04 \x01(\x04\x12\x10\n\x08\x65nded_ms\x18\x05 \x01(\x04\"a\n\tStartTask\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\x12\x14\n\x0c\x63\x61ller_words\x18\x03 \x01(\t\x12\x18\n\x10\x66unction_call_id\x18\x04 \x01(\t\"]\n\nAnswerTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x02 \x01(\t\x12\x14\n\x0c\x63\x61ller_words\x18\x03 \x01(\t\x12\x18\n\x10\x66unction_call_id\x18\x04 \x01(\t\"M\n\nCancelTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x14\n\x0c\x63\x61ller_words\x18\x02 \x01(\t\x12\x18\n\x10\x66unction_call_id\x18\x03 \x01(\t\")\n\x08KeyPress\x12\r\n\x05\x64igit\x18\x01 \x01(\t\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"\t\n\x07NoInput\"\x1c\n\x08\x41\x63\x63\x65pted\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\"&\n\x05\x46loor\x12\r\n\x05gated\x18\x01 \x01(\x08\x12\x0e\n\x06secret\x18\x02 \x01(\x08\"\x15\n\x07Privacy\x12\n\n\x02on\x18\x01 \x01(\x08\"I\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1e\n\x16parameters_schema_json\x18\x03 \x01(\t\"0\n\x07Toolbox\x12%\n\x05tools\x18\x01 \x03(\x0b\x32\x16.opusagent.fsa.v1.Tool\"\x9a\x01\n\x07Outputs\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12)\n\x07outputs\x18\x02 \x03(\x0b\x32\x18.opusagent.fsa.v1.Output\x12&\n\x05\x66loor\x18\x03 \x01(\x0b\x32\x17.opusagent.fsa.v1.Floor\x12*\n\x07toolbox\x18\x04 \x01(\x0b\x32\x19.opusagent.fsa.v1.Toolboxb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aopusagent/fsa/v1/fsa.proto\x12\x10opusagent.fsa.v1\"A\n\x0b\x45xpectation\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07phrases\x18\x02 \x03(\t\x12\x13\n\x0bno_input_ms\x18\x03 \x01(\r\"B\n\x03\x41sk\x12\x0c\n\x04text\x18\x01 \x01(\t\x12-\n\x06\x65xpect\x18\x02 \x01(\x0b\x32\x1d.opusagent.fsa.v1.Expectation\"\x18\n\x08Progress\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x16\n\x06Result\x12\x0c\n\x04text\x18\x01 \x01(\t\"&\n\x06\x46\x61iled\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x15\n\x05Steer\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x18\n\x08Verbatim\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x08\n\x06HangUp\"*\n\x07HandOff\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\"\x98\x03\n\x06Output\x12\x11\n\toutput_id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12$\n\x03\x61sk\x18\n \x01(\x0b\x32\x15.opusagent.fsa.v1.AskH\x00\x12.\n\x08progress\x18\x0b \x01(\x0b\x32\x1a.opusagent.fsa.v1.ProgressH\x00\x12*\n\x06result\x18\x0c \x01(\x0b\x32\x18.opusagent.fsa.v1.ResultH\x00\x12*\n\x06\x66\x61iled\x18\r \x01(\x0b\x32\x18.opusagent.fsa.v1.FailedH\x00\x12(\n\x05steer\x18\x0e \x01(\x0b\x32\x17.opusagent.fsa.v1.SteerH\x00\x12.\n\x08verbatim\x18\x0f \x01(\x0b\x32\x1a.opusagent.fsa.v1.VerbatimH\x00\x12+\n\x07hang_up\x18\x10 \x01(\x0b\x32\x18.opusagent.fsa.v1.HangUpH\x00\x12-\n\x08hand_off\x18\x11 \x01(\x0b\x32\x19.opusagent.fsa.v1.HandOffH\x00\x42\x06\n\x04\x62ody\"9\n\tTurnBegin\x12\x13\n\x0b\x62\x65gan_at_ms\x18\x01 \x01(\x03\x12\x17\n\x0f\x62\x65\x66ore_question\x18\x02 \x01(\x08\"\x95\x01\n\tUtterance\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x14\n\x0c\x61lternatives\x18\x02 \x03(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12\x12\n\nstarted_ms\x18\x04 \x01(\x04\x12\x10\n\x08\x65nded_ms\x18\x05 \x01(\x04\x12*\n\x05\x62\x65gin\x18\x06 \x01(\x0b\x32\x1b.opusagent.fsa.v1.TurnBegin\"\x8d\x01\n\tStartTask\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\x12\x14\n\x0c\x63\x61ller_words\x18\x03 \x01(\t\x12\x18\n\x10\x66unction_call_id\x18\x04 \x01(\t\x12*\n\x05\x62\x65gin\x18\x05 \x01(\x0b\x32\x1b.opusagent.fsa.v1.TurnBegin\"\x89\x01\n\nAnswerTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x02 \x01(\t\x12\x14\n\x0c\x63\x61ller_words\x18\x03 \x01(\t\x12\x18\n\x10\x66unction_call_id\x18\x04 \x01(\t\x12*\n\x05\x62\x65gin\x18\x05 \x01(\x0b\x32\x1b.opusagent.fsa.v1.TurnBegin\"y\n\nCancelTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x14\n\x0c\x63\x61ller_words\x18\x02 \x01(\t\x12\x18\n\x10\x66unction_call_id\x18\x03 \x01(\t\x12*\n\x05\x62\x65gin\x18\x04 \x01(\x0b\x32\x1b.opusagent.fsa.v1.TurnBegin\")\n\x08KeyPress\x12\r\n\x05\x64igit\x18\x01 \x01(\t\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"\t\n\x07NoInput\"\x1c\n\x08\x41\x63\x63\x65pted\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\"&\n\x05\x46loor\x12\r\n\x05gated\x18\x01 \x01(\x08\x12\x0e\n\x06secret\x18\x02 \x01(\x08\"\x15\n\x07Privacy\x12\n\n\x02on\x18\x01 \x01(\x08\"I\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1e\n\x16parameters_schema_json\x18\x03 \x01(\t\"0\n\x07Toolbox\x12%\n\x05tools\x18\x01 \x03(\x0b\x32\x16.opusagent.fsa.v1.Tool\"\x9a\x01\n\x07Outputs\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12)\n\x07outputs\x18\x02 \x03(\x0b\x32\x18.opusagent.fsa.v1.Output\x12&\n\x05\x66loor\x18\x03 \x01(\x0b\x32\x17.opusagent.fsa.v1.Floor\x12*\n\x07toolbox\x18\x04 \x01(\x0b\x32\x19.opusagent.fsa.v1.Toolboxb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,28 +51,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HANDOFF']._serialized_end=374
   _globals['_OUTPUT']._serialized_start=377
   _globals['_OUTPUT']._serialized_end=785
-  _globals['_UTTERANCE']._serialized_start=787
-  _globals['_UTTERANCE']._serialized_end=892
-  _globals['_STARTTASK']._serialized_start=894
-  _globals['_STARTTASK']._serialized_end=991
-  _globals['_ANSWERTASK']._serialized_start=993
-  _globals['_ANSWERTASK']._serialized_end=1086
-  _globals['_CANCELTASK']._serialized_start=1088
-  _globals['_CANCELTASK']._serialized_end=1165
-  _globals['_KEYPRESS']._serialized_start=1167
-  _globals['_KEYPRESS']._serialized_end=1208
-  _globals['_NOINPUT']._serialized_start=1210
-  _globals['_NOINPUT']._serialized_end=1219
-  _globals['_ACCEPTED']._serialized_start=1221
-  _globals['_ACCEPTED']._serialized_end=1249
-  _globals['_FLOOR']._serialized_start=1251
-  _globals['_FLOOR']._serialized_end=1289
-  _globals['_PRIVACY']._serialized_start=1291
-  _globals['_PRIVACY']._serialized_end=1312
-  _globals['_TOOL']._serialized_start=1314
-  _globals['_TOOL']._serialized_end=1387
-  _globals['_TOOLBOX']._serialized_start=1389
-  _globals['_TOOLBOX']._serialized_end=1437
-  _globals['_OUTPUTS']._serialized_start=1440
-  _globals['_OUTPUTS']._serialized_end=1594
+  _globals['_TURNBEGIN']._serialized_start=787
+  _globals['_TURNBEGIN']._serialized_end=844
+  _globals['_UTTERANCE']._serialized_start=847
+  _globals['_UTTERANCE']._serialized_end=996
+  _globals['_STARTTASK']._serialized_start=999
+  _globals['_STARTTASK']._serialized_end=1140
+  _globals['_ANSWERTASK']._serialized_start=1143
+  _globals['_ANSWERTASK']._serialized_end=1280
+  _globals['_CANCELTASK']._serialized_start=1282
+  _globals['_CANCELTASK']._serialized_end=1403
+  _globals['_KEYPRESS']._serialized_start=1405
+  _globals['_KEYPRESS']._serialized_end=1446
+  _globals['_NOINPUT']._serialized_start=1448
+  _globals['_NOINPUT']._serialized_end=1457
+  _globals['_ACCEPTED']._serialized_start=1459
+  _globals['_ACCEPTED']._serialized_end=1487
+  _globals['_FLOOR']._serialized_start=1489
+  _globals['_FLOOR']._serialized_end=1527
+  _globals['_PRIVACY']._serialized_start=1529
+  _globals['_PRIVACY']._serialized_end=1550
+  _globals['_TOOL']._serialized_start=1552
+  _globals['_TOOL']._serialized_end=1625
+  _globals['_TOOLBOX']._serialized_start=1627
+  _globals['_TOOLBOX']._serialized_end=1675
+  _globals['_OUTPUTS']._serialized_start=1678
+  _globals['_OUTPUTS']._serialized_end=1832
 # @@protoc_insertion_point(module_scope)

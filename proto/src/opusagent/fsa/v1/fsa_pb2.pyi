@@ -92,53 +92,69 @@ class Output(_message.Message):
     hand_off: HandOff
     def __init__(self, output_id: _Optional[str] = ..., task_id: _Optional[str] = ..., ask: _Optional[_Union[Ask, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., steer: _Optional[_Union[Steer, _Mapping]] = ..., verbatim: _Optional[_Union[Verbatim, _Mapping]] = ..., hang_up: _Optional[_Union[HangUp, _Mapping]] = ..., hand_off: _Optional[_Union[HandOff, _Mapping]] = ...) -> None: ...
 
+class TurnBegin(_message.Message):
+    __slots__ = ("began_at_ms", "before_question")
+    BEGAN_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_QUESTION_FIELD_NUMBER: _ClassVar[int]
+    began_at_ms: int
+    before_question: bool
+    def __init__(self, began_at_ms: _Optional[int] = ..., before_question: _Optional[bool] = ...) -> None: ...
+
 class Utterance(_message.Message):
-    __slots__ = ("text", "alternatives", "confidence", "started_ms", "ended_ms")
+    __slots__ = ("text", "alternatives", "confidence", "started_ms", "ended_ms", "begin")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     STARTED_MS_FIELD_NUMBER: _ClassVar[int]
     ENDED_MS_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
     text: str
     alternatives: _containers.RepeatedScalarFieldContainer[str]
     confidence: float
     started_ms: int
     ended_ms: int
-    def __init__(self, text: _Optional[str] = ..., alternatives: _Optional[_Iterable[str]] = ..., confidence: _Optional[float] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ...) -> None: ...
+    begin: TurnBegin
+    def __init__(self, text: _Optional[str] = ..., alternatives: _Optional[_Iterable[str]] = ..., confidence: _Optional[float] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., begin: _Optional[_Union[TurnBegin, _Mapping]] = ...) -> None: ...
 
 class StartTask(_message.Message):
-    __slots__ = ("task", "arguments_json", "caller_words", "function_call_id")
+    __slots__ = ("task", "arguments_json", "caller_words", "function_call_id", "begin")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_JSON_FIELD_NUMBER: _ClassVar[int]
     CALLER_WORDS_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
     task: str
     arguments_json: str
     caller_words: str
     function_call_id: str
-    def __init__(self, task: _Optional[str] = ..., arguments_json: _Optional[str] = ..., caller_words: _Optional[str] = ..., function_call_id: _Optional[str] = ...) -> None: ...
+    begin: TurnBegin
+    def __init__(self, task: _Optional[str] = ..., arguments_json: _Optional[str] = ..., caller_words: _Optional[str] = ..., function_call_id: _Optional[str] = ..., begin: _Optional[_Union[TurnBegin, _Mapping]] = ...) -> None: ...
 
 class AnswerTask(_message.Message):
-    __slots__ = ("task_id", "answer", "caller_words", "function_call_id")
+    __slots__ = ("task_id", "answer", "caller_words", "function_call_id", "begin")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     CALLER_WORDS_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     answer: str
     caller_words: str
     function_call_id: str
-    def __init__(self, task_id: _Optional[str] = ..., answer: _Optional[str] = ..., caller_words: _Optional[str] = ..., function_call_id: _Optional[str] = ...) -> None: ...
+    begin: TurnBegin
+    def __init__(self, task_id: _Optional[str] = ..., answer: _Optional[str] = ..., caller_words: _Optional[str] = ..., function_call_id: _Optional[str] = ..., begin: _Optional[_Union[TurnBegin, _Mapping]] = ...) -> None: ...
 
 class CancelTask(_message.Message):
-    __slots__ = ("task_id", "caller_words", "function_call_id")
+    __slots__ = ("task_id", "caller_words", "function_call_id", "begin")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     CALLER_WORDS_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     caller_words: str
     function_call_id: str
-    def __init__(self, task_id: _Optional[str] = ..., caller_words: _Optional[str] = ..., function_call_id: _Optional[str] = ...) -> None: ...
+    begin: TurnBegin
+    def __init__(self, task_id: _Optional[str] = ..., caller_words: _Optional[str] = ..., function_call_id: _Optional[str] = ..., begin: _Optional[_Union[TurnBegin, _Mapping]] = ...) -> None: ...
 
 class KeyPress(_message.Message):
     __slots__ = ("digit", "sealed")

@@ -35,12 +35,15 @@ class Utterance(_Happened):
     """The caller's own words. `alternatives`: other readings, best first. `started_ms`: caller media time.
 
     `intents`: how alike `text` is to the phrases of each label (see `Agent.phrases`), label and cosine: evidence that
-    was asked for (`Step.undecided`), from outside; empty = there is none.
+    was asked for (`Step.undecided`), from outside; empty = there is none. `turn_started_ms`: when the caller began to
+    say it, Unix milliseconds, 0 = not known; `before_question`: he had heard nothing of the question then.
     """
 
     text: str
     alternatives: tuple[str, ...] = ()
     started_ms: int = 0
+    turn_started_ms: int = 0
+    before_question: bool = False
     intents: tuple[tuple[str, float], ...] = ()
 
 
@@ -60,20 +63,22 @@ class NoInput(_Happened):
 class StartTask(_Happened):
     """The model asks for a task. `arguments`: slot name to proposed value; `caller_words`: what the caller said.
 
-    `turn_started_ms`: when the caller began to say that, Unix milliseconds; 0 = not known.
+    `turn_started_ms`, `before_question`: as of Utterance.
     """
 
     task: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     caller_words: str = ""
     turn_started_ms: int = 0
+    before_question: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerTask(_Happened):
     """The model answers a task's question. `answer`: words, or a JSON object of slots; a proposal either way.
 
-    `turn_started_ms`: as of StartTask; words of a turn begun before the question was put are no answer to it.
+    `turn_started_ms`, `before_question`: as of Utterance; words of a turn begun before the question was put are no
+    answer to it.
     `intents`: as of Utterance, of `caller_words`.
     """
 
@@ -81,6 +86,7 @@ class AnswerTask(_Happened):
     answer: str = ""
     caller_words: str = ""
     turn_started_ms: int = 0
+    before_question: bool = False
     intents: tuple[tuple[str, float], ...] = ()
 
 
@@ -91,6 +97,7 @@ class CancelTask(_Happened):
     task_id: str
     caller_words: str = ""
     turn_started_ms: int = 0
+    before_question: bool = False
     by_model: bool = True
 
 

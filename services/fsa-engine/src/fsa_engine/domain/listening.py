@@ -119,6 +119,10 @@ def verify(turn: Turn, task: TaskInstance, state: Collect, verdict: bool) -> Non
     """Take the caller's yes or no to a value that was said back."""
     if not task.asked:
         turn.reject("the question was not put yet")
+    elif turn.stale(task):
+        turn.reject("the caller's words are from before the question")
+        put_question(turn)
+        return
     elif verdict:
         confirmed = replace(task.slots[state.slot], confirmed=True)
         slots = MappingProxyType({**task.slots, state.slot: confirmed})
@@ -173,6 +177,9 @@ def confirm(turn: Turn, task: TaskInstance, state: Confirm, verdict: bool) -> No
     if not task.asked:
         turn.reject("the question was not put yet")
         run(turn, task.task_id)
+    elif turn.stale(task):
+        turn.reject("the caller's words are from before the question")
+        put_question(turn)
     elif task.changing:
         turn.put(task, changing=False)
         run(turn, task.task_id)

@@ -96,7 +96,7 @@ def _own_words(turn: Turn, task: TaskInstance, event: AnswerTask) -> str:
     if event.caller_words and _asked_elsewhere(turn, task):
         turn.reject("the caller was asked something else")
         return ""
-    if event.caller_words and 0 < event.turn_started_ms < task.asked_ms:
+    if event.caller_words and turn.stale(task):
         turn.reject("the caller's words are from before the question")
         return ""
     return event.caller_words

@@ -98,6 +98,11 @@ class Turn:
         s = self.snapshot
         return s.phase == "open" and s.pending is None and s.focus == task.task_id
 
+    def stale(self, task: TaskInstance) -> bool:
+        """Tell whether the caller's words are of a turn begun before a task's question was put, as far as is known."""
+        begun: int = getattr(self.event, "turn_started_ms", 0)
+        return getattr(self.event, "before_question", False) or 0 < begun < task.asked_ms
+
     # -- what is said
 
     def say(self, body: Body, task_id: str = "") -> None:

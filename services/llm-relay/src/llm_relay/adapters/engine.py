@@ -12,7 +12,7 @@ from chassis.logging import get_logger
 from llm_relay.adapters.timers import Cancel, Timers
 from llm_relay.backends.port import Said
 from opusagent.call.v1.call_pb2 import CallInfo, Route
-from opusagent.fsa.v1.fsa_pb2 import Utterance
+from opusagent.fsa.v1.fsa_pb2 import TurnBegin, Utterance
 from opusagent.media.v1.inbox_pb2 import SENDER_ENGINE, FsaInbox, FsaItem
 
 RESENT = Counter("opusagent_relay_engine_resends_total", "Events sent again because the engine had not accepted them")
@@ -30,9 +30,10 @@ IMPATIENCE = 12
 _log = get_logger(__name__)
 
 
-def utterance(said: Said) -> Utterance:
+def utterance(said: Said, begin: TurnBegin) -> Utterance:
     """The caller's words as the engine takes them."""
     return Utterance(
+        begin=begin,
         text=said.text,
         alternatives=said.alternatives,
         confidence=said.confidence,
@@ -66,6 +67,10 @@ class EngineLink:
         item = FsaItem(event_id=event_id, occurred_at_ms=self._clock(), session_id=self._call.session_id, **body)
         event = self._open[event_id] = _Event(item)
         self._send(event)
+
+    def moment(self, ago_ms: int) -> int:
+        """Unix milliseconds so long ago."""
+        return self._clock() - ago_ms
 
     def accepted(self, event_id: str) -> None:
         """The engine has the event and will answer it."""

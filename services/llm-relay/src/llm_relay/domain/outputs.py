@@ -166,6 +166,10 @@ class Outputs:
         self._next_place += len(news)
         return dropped
 
+    def asks_anew(self, outputs: Iterable[Output]) -> bool:
+        """Whether there is a question among outputs that has not come before."""
+        return any(kind(output) == "ask" and output.output_id not in self._seen for output in outputs)
+
     def _drop(self, kinds: frozenset[str]) -> list[str]:
         dropped = [line.output.output_id for line in self._waiting if kind(line.output) in kinds]
         self._waiting = deque(line for line in self._waiting if kind(line.output) not in kinds)
@@ -225,6 +229,17 @@ class Outputs:
             return None
         delivery.generated = True
         return self._settle(delivery)
+
+    def asks(self, item: Item) -> bool:
+        """Whether the caller has heard something of a question that an item carries, as far as its words are known."""
+        delivery = self._by_item.get(item.item_id)
+        lines = delivery.lines if delivery is not None else []
+        place = next((number for number, line in enumerate(lines) if kind(line.output) == "ask"), None)
+        if delivery is None or place is None or not item.heard_ms:
+            return False
+        before = sum(len(line.text.split()) for line in lines[:place])
+        heard = len(delivery.heard_words.split()) + len(item.heard_text.split())
+        return heard > before or not any(piece.text for piece in item.pieces)
 
     def item_ended(self, item: Item) -> Delivery | None:
         """An item was played to its end or cut. Returns the delivery that this settles."""
