@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from typing_extensions import override
+
 from simulator.realtime.conversation import Conversation, Item
 
 _QUOTED = re.compile(r'"(.+)"|“(.+)”', re.DOTALL)
@@ -62,6 +64,17 @@ class Mind:
     def answer(self, conversation: Conversation, caller: Item) -> Thought:
         """Return what to do about what the caller said."""
         return _answer(conversation, caller)
+
+
+PROMISE = "Wonderful, everything is finished, your money was transferred successfully."
+
+
+class HastyMind(Mind):
+    """Promises success as soon as the caller has answered a task's question, before anybody decided anything."""
+
+    @override
+    def answer(self, conversation: Conversation, caller: Item) -> Thought:
+        return Say(PROMISE) if _question(conversation) else super().answer(conversation, caller)
 
 
 def quoted(text: str) -> str:
