@@ -2,10 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from chassis.settings import WRONG_SETTINGS, SettingsError
 from opusagent_cli.agent.commands import app as agent_app
 from opusagent_cli.audit.commands import audit, replay
 from opusagent_cli.console import Terminal
@@ -21,13 +22,17 @@ app = typer.Typer(
 app.add_typer(agent_app, name="agent")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines for programs.")]
-Port = Annotated[int, typer.Option(help="Port that telephony connects to.")]
-OpsPort = Annotated[int, typer.Option(help="Operator's port: /calls, /metrics, /healthz, /readyz.")]
-Data = Annotated[Path, typer.Option(help="Folder that keeps sessions and the log over restarts.")]
+HIGHEST_PORT = 65535
+Port = Annotated[int, typer.Option(min=0, max=HIGHEST_PORT, help="Port that telephony connects to.")]
+OpsPort = Annotated[
+    int, typer.Option(min=0, max=HIGHEST_PORT, help="Operator's port: /calls, /metrics, /healthz, /readyz.")
+]
+Data = Annotated[Path, typer.Option(file_okay=False, help="Folder that keeps sessions and the log over restarts.")]
 Agent = Annotated[str, typer.Option(help="Agent for numbers that no agent names.")]
 Agents = Annotated[Path | None, typer.Option("--agents", help="Folder of agents (default: those that ship).")]
 Backend = Annotated[
-    str, typer.Option(help="auto, local or openai-realtime; auto is openai-realtime where OPENAI_API_KEY is set.")
+    Literal["auto", "local", "openai-realtime"] | None,
+    typer.Option(help="Who converses; auto is openai-realtime where OPENAI_API_KEY is set."),
 ]
 SessionAt = Annotated[str, typer.Option("--session", help="HOST:PORT of the session service.")]
 
@@ -38,12 +43,14 @@ def run(
     ops_port: OpsPort = 9090,
     data: Data = Path("data"),
     agent: Agent = "",
-    backend: Backend = "",
+    backend: Backend = None,
 ) -> None:
     """Start OpusAgent in one process, play one demo call on it, then serve."""
+    from opusagent_cli import serve
     from opusagent_cli.demo import run_and_serve
 
-    options = UpOptions(port=port, ops_port=ops_port, data=data, agent=agent, backend=backend)
+    options = UpOptions(port=port, ops_port=ops_port, data=data, agent=agent, backend=backend or "")
+    serve.arranged(multi=False)
     go(run_and_serve(options, Terminal()))
 
 
@@ -56,7 +63,7 @@ def up(
     data: Data = Path("data"),
     agent: Agent = "",
     agents: Agents = None,
-    backend: Backend = "",
+    backend: Backend = None,
     phone_network: Annotated[
         str, typer.Option(help="URL of a Twilio stand-in, such as the one `opusagent demo` opens.")
     ] = "",
@@ -64,7 +71,9 @@ def up(
     kafka: Annotated[str, typer.Option(help="HOST:PORT of Kafka, with --multi.")] = "",
     redis: Annotated[str, typer.Option(help="redis://HOST:PORT, with --multi.")] = "",
     replicas: Annotated[str, typer.Option(help="With --multi: gateway=2,llm-relay=2,...")] = "",
-    session_port: Annotated[int, typer.Option(help="Port of the session service, on loopback.")] = 50051,
+    session_port: Annotated[
+        int, typer.Option(min=0, max=HIGHEST_PORT, help="Port of the session service, on loopback.")
+    ] = 50051,
     json: Json = False,
 ) -> None:
     """Serve calls, in one process or (--multi) with a process for each service."""
@@ -78,7 +87,7 @@ def up(
         data=data,
         agent=agent,
         agents_path=agents,
-        backend=backend,
+        backend=backend or "",
         phone_network=phone_network,
         kafka=kafka,
         redis=redis,
@@ -86,7 +95,7 @@ def up(
     )
     if not multi and (kafka or redis or replicas):
         raise UsageError("--kafka, --redis and --replicas belong to --multi: add it, or leave them out")
-    go(serve.up(options, Terminal(json=json), multi=multi))
+    go(serve.up(options, Terminal(json=json), serve.arranged(multi=multi)))
 
 
 @app.command()
@@ -96,14 +105,19 @@ def demo(
     protocol: Annotated[str, typer.Option(help="twilio or audiocodes.")] = "twilio",
     url: Annotated[str, typer.Option(help="Play against a running OpusAgent, http://HOST:PORT.")] = "",
     session: SessionAt = "127.0.0.1:50051",
-    network_port: Annotated[int, typer.Option(help="Port of the Twilio stand-in (0 = any, without --url).")] = 8090,
+    network_port: Annotated[
+        int, typer.Option(min=0, max=HIGHEST_PORT, help="Port of the Twilio stand-in (0 = any, without --url).")
+    ] = 8090,
     backend: Annotated[
-        str, typer.Option(help="local, or openai-realtime (against the Realtime stand-in where no key is set).")
+        Literal["local", "openai-realtime"],
+        typer.Option(help="openai-realtime is played against the Realtime stand-in where no key is set."),
     ] = "local",
-    data: Annotated[Path, typer.Option(help="With --url: the data folder of that OpusAgent (its calendar).")] = Path(
-        "data"
-    ),
-    record: Annotated[Path | None, typer.Option(help="Keep the calls as WAV files in this folder.")] = None,
+    data: Annotated[
+        Path, typer.Option(file_okay=False, help="With --url: the data folder of that OpusAgent (its calendar).")
+    ] = Path("data"),
+    record: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Keep the calls as WAV files in this folder.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Play a story in real time with real audio; exit code 0 only if everything promised was observed.
@@ -128,8 +142,8 @@ def call(
     say: Annotated[list[str] | None, typer.Option(help="What to say, once for each turn.")] = None,
     wav: Annotated[list[Path] | None, typer.Option(help="WAV files to play, one for each turn.")] = None,
     dtmf: Annotated[str, typer.Option(help="Keys to press after the greeting.")] = "",
-    drop_after: Annotated[float | None, typer.Option(help="Drop the leg after so many seconds.")] = None,
-    record: Annotated[Path | None, typer.Option(help="Write both directions to this WAV file.")] = None,
+    drop_after: Annotated[float | None, typer.Option(min=0, help="Drop the leg after so many seconds.")] = None,
+    record: Annotated[Path | None, typer.Option(dir_okay=False, help="Write both directions to this WAV file.")] = None,
     caller: Annotated[str, typer.Option(help="The caller's number.")] = "+15550100",
     token: Annotated[str, typer.Option(help="Bearer token, for AudioCodes.")] = "",
     more: Annotated[list[str] | None, typer.Argument(help="Further turns.", hidden=True)] = None,
@@ -144,23 +158,18 @@ def call(
     files = [*wav, *map(Path, rest)] if wav else []
     if not turns and not files and not dtmf:
         raise UsageError("nothing to say: give --say TEXT..., --wav FILE... or --dtmf KEYS")
-    request = CallRequest(
-        url,
-        protocol,
-        say=turns,
-        wav=files,
-        dtmf=dtmf,
-        drop_after=drop_after,
-        record=record,
-        caller=caller,
-        token=token,
-    )
+    try:
+        request = CallRequest(url, protocol, turns, files, dtmf, drop_after, record, caller=caller, token=token)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     if not go(ring(request, Terminal(json=json))):
         raise SystemExit(1)
 
 
 @app.command("realtime-standin")
-def realtime_standin(port: Annotated[int, typer.Option(help="Port of the WebSocket API.")] = 8091) -> None:
+def realtime_standin(
+    port: Annotated[int, typer.Option(min=0, max=HIGHEST_PORT, help="Port of the WebSocket API.")] = 8091,
+) -> None:
     """Serve a stand-in of the OpenAI Realtime API that needs no key."""
     from opusagent_cli.demo import serve_model
 
@@ -196,7 +205,11 @@ def main() -> None:
     try:
         app()
     except UsageError as error:
-        sys.exit(f"opusagent: {error}")
+        sys.stderr.write(f"opusagent: {error}\n")
+        sys.exit(error.code)
+    except SettingsError as error:
+        sys.stderr.write(f"opusagent: {error}\n")
+        sys.exit(WRONG_SETTINGS)
     except KeyboardInterrupt:
         sys.exit(130)
     except (OSError, RuntimeError) as error:

@@ -27,7 +27,11 @@ async def ring(request: CallRequest, terminal: Terminal) -> bool:
             report = await place(request, crowd.voice, show)
     except (ValueError, WavError, FileNotFoundError) as error:
         raise UsageError(str(error)) from error
-    for warning in report.warnings:
+    if not report.answered:
+        terminal.say(
+            f"nobody answers at {request.url}: is an OpusAgent there? `opusagent up` starts one and says its URLs"
+        )
+    for warning in report.warnings if report.answered else ():
         terminal.say(f"the gateway broke the protocol: {warning}")
     if terminal.json:
         terminal.machine(json.dumps(asdict(report)))

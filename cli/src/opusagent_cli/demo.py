@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opusagent_cli import visiting
+from opusagent_cli.answering import worth_saying
 from opusagent_cli.console import Terminal
 from opusagent_cli.options import DEMO_ACCOUNT, DEMO_HUMAN, DEMO_TOKEN, REPOSITORY, UpOptions, UsageError
 from opusagent_cli.people import People, people
-from opusagent_cli.serve import Running, announce, ending, one_process, session_at, watch
+from opusagent_cli.ports import taking
+from opusagent_cli.serve import Running, announce, ending, one_process, session_at, unless, watch
 from simulator.realtime.server import RealtimeStandIn
 from simulator.stories import STORIES, StoryEnvironment, StoryReport, TimelineEntry, run_story
 from simulator.twilio.account import Account, Number
@@ -29,6 +31,7 @@ GRACE_S = 4.0
 SHORT_TTL_S = 25.0
 NUMBER = "+15550199"
 PROTOCOLS = ("twilio", "audiocodes")
+LOOPBACK = "127.0.0.1"
 
 Bookings = Callable[[], Awaitable[Sequence[Mapping[str, str]]]]
 
@@ -78,23 +81,19 @@ async def play(options: DemoOptions, terminal: Terminal) -> bool:
 
 async def run_and_serve(options: UpOptions, terminal: Terminal) -> None:
     """Start a system, play one demo call on it, then serve until told to end."""
+    worth_saying(options)
     told = ending()
     terminal.say("Starting OpusAgent in one process (in-process bus, SQLite, local speech) ...")
     async with phone_network(0) as network:
         options = dataclasses.replace(options, phone_network=network.url, extra=pace("ringback") | options.extra)
-        async with one_process(options, lambda text: terminal.say(f"  {text}")) as running:
-            playing = asyncio.create_task(_first_call(running, network, options, terminal))
-            stopping = asyncio.create_task(told.wait())
-            await asyncio.wait([playing, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if not told.is_set():
-                await playing
+        async with contextlib.AsyncExitStack() as stack:
+            system = one_process(options, lambda text: terminal.say(f"  {text}"))
+            running = await unless(told, stack.enter_async_context(system))
+            if running is not None:
+                await unless(told, _first_call(running, network, options, terminal))
+            if running is not None and not told.is_set():
                 announce(running, terminal)
-                watching = asyncio.create_task(watch(running.session, terminal))
-                await told.wait()
-                watching.cancel()
-            playing.cancel()
-            stopping.cancel()
-            await asyncio.gather(playing, stopping, return_exceptions=True)
+                await unless(told, watch(running.session, terminal))
             terminal.say("stopping ...")
 
 
@@ -180,7 +179,8 @@ def pace(story: str) -> dict[str, str]:
 async def phone_network(port: int) -> AsyncIterator[PhoneNetwork]:
     """Run the telephone network, with Twilio in it, for the length of a block."""
     network = PhoneNetwork(Account(DEMO_ACCOUNT, DEMO_TOKEN), port=port, plain_websockets=True)
-    await network.start()
+    with taking("--network-port", LOOPBACK, port):
+        await network.start()
     try:
         yield network
     finally:
@@ -206,7 +206,8 @@ async def serve_model(port: int, terminal: Terminal) -> None:
     told = ending()
     async with people() as crowd:
         stand_in = RealtimeStandIn(crowd.ears, crowd.agent)
-        url = await stand_in.start(port=port)
+        with taking("--port", LOOPBACK, port):
+            url = await stand_in.start(port=port)
         terminal.say(f"A stand-in of the Realtime API: OPENAI_API_KEY=any OPENAI_BASE_URL={url}; Ctrl-C stops it.")
         await told.wait()
         await stand_in.stop()

@@ -2,75 +2,56 @@
 
 import asyncio
 import contextlib
-import os
-import signal
-import sys
-import urllib.error
-import urllib.request
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
-from opusagent_cli.options import SERVICES, UpOptions, settings_of
+from chassis.settings import WRONG_SETTINGS
+from opusagent_cli.configured import check
+from opusagent_cli.options import SERVICES, NotConfiguredError, UpOptions
+from opusagent_cli.ports import must_be_free
+from opusagent_cli.replica import Replica, replicas_of
 
-STARTED_WITHIN_S = 60.0
-# Beyond the time that a service may take to drain.
-STOPPED_WITHIN_S = 15.0
-DRAIN_S = float(os.environ.get("DRAIN_SECONDS") or 30)
-RESTART_PAUSE_S = 0.5
+LOOK_AGAIN_S = 0.1
+SAY_AGAIN_S = 10.0
+PROBE_S = 1.0
+STEADY_S = 60.0
+"""One that lived so long and dies is started again at once."""
 
 Say = Callable[[str], None]
-
-
-@dataclass
-class Replica:
-    """One process: its service, its settings, where its operator's port is."""
-
-    service: str
-    number: int
-    settings: dict[str, str]
-    ops_port: int
-    process: asyncio.subprocess.Process | None = None
-
-    @property
-    def name(self) -> str:
-        """What messages call it: `gateway`, or `gateway-2` for a further replica."""
-        return self.service if self.number == 0 else f"{self.service}-{self.number + 1}"
-
-    async def start(self) -> None:
-        """Start the process."""
-        module = self.service.replace("-", "_")
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            module,
-            env={**os.environ, **self.settings},
-            stdout=sys.stderr,
-            start_new_session=True,
-        )
-
-    def ready(self) -> bool:
-        """Ask its operator's port (blocking, a moment)."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.ops_port}/readyz", timeout=1) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
 
 
 class MultiProcess:
     """All replicas of all services."""
 
     def __init__(self, options: UpOptions, say: Say) -> None:
+        """Check what can be checked before anything is started.
+
+        Raises:
+            SettingsError: settings are wrong, in the options or in the environment.
+            UsageError: a port cannot be had.
+        """
+        self._options = options
         self._say = say
-        self.replicas = list(_replicas(options))
+        self.replicas = replicas_of(options)
+        check((replica.service, replica.settings) for replica in self.replicas)
+        for replica in self.replicas:
+            must_be_free("--ops-port", "127.0.0.1", replica.ops_port)
+            if replica.service == "gateway":
+                must_be_free("--port", options.host, int(replica.settings["PORT"]))
+            if replica.service == "session":
+                must_be_free("--session-port", "127.0.0.1", int(replica.settings["SESSION_PORT"]))
         self._watchers: list[asyncio.Task[None]] = []
+        self._refusing = asyncio.Event()
+        self._refused = ""
+        self._up = False
         self._stopping = False
 
     async def start(self) -> None:
-        """Start session first, then the others; returns when all are ready.
+        """Start session first, then the others; returns when all are ready, however long that takes.
 
         Raises:
-            RuntimeError: a service did not become ready in time.
+            NotConfiguredError: a service refuses its settings.
         """
         for service in SERVICES:
             started = [replica for replica in self.replicas if replica.service == service]
@@ -80,62 +61,75 @@ class MultiProcess:
             if service == "session":
                 await self._until_ready(started)
         await self._until_ready(self.replicas)
+        self._up = True
 
     async def stop(self) -> None:
-        """Ask all to end, gateways first; kill what does not end in time."""
+        """Ask all to end, gateways first, or all at once where they never were ready; kill what does not in time."""
         self._stopping = True
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
+        await asyncio.gather(*(replica.end() for replica in self.replicas if not replica.was_ready))
         for service in ("gateway", "llm-relay", "fsa-engine", "notifier", "session"):
-            await asyncio.gather(*(_end(replica) for replica in self.replicas if replica.service == service))
+            await asyncio.gather(*(replica.end() for replica in self.replicas if replica.service == service))
 
     async def _until_ready(self, replicas: list[Replica]) -> None:
-        waiting = list(replicas)
+        telling = asyncio.create_task(self._tell(replicas))
         try:
-            async with asyncio.timeout(STARTED_WITHIN_S):
-                while waiting:
-                    answers = await asyncio.gather(*(asyncio.to_thread(replica.ready) for replica in waiting))
-                    waiting = [replica for replica, ready in zip(waiting, answers, strict=True) if not ready]
-                    await asyncio.sleep(0.1 if waiting else 0)
-        except TimeoutError:
-            names = ", ".join(replica.name for replica in waiting)
-            raise RuntimeError(f"not ready after {STARTED_WITHIN_S:.0f} s: {names}; their log above says why") from None
+            while not await _all_ready(replicas):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._refusing.wait(), LOOK_AGAIN_S)
+                if self._refusing.is_set():
+                    raise NotConfiguredError(f"{self._refused} refuses its settings, as it says above")
+        finally:
+            telling.cancel()
+            await asyncio.wait([telling])
+
+    async def _tell(self, replicas: list[Replica]) -> None:
+        """Say now and again what is being waited for."""
+        while True:
+            await asyncio.sleep(SAY_AGAIN_S)
+            silent = await silent_servers(self._options)
+            names = ", ".join(replica.name for replica in replicas if not replica.was_ready)
+            why = f"nothing answers at {' and '.join(silent)}" if silent else "its log above says why"
+            self._say(f"waiting for {names}: {why}; Ctrl-C ends")
 
     async def _watch(self, replica: Replica) -> None:
         while not self._stopping:
             assert replica.process is not None
+            began = time.monotonic()
             code = await replica.process.wait()
-            self._say(f"{replica.name} ended with {code}; starting it again")
-            await asyncio.sleep(RESTART_PAUSE_S)
+            if code == WRONG_SETTINGS and not self._up:
+                self._refused = replica.name
+                self._refusing.set()
+                return
+            if time.monotonic() - began > STEADY_S:
+                replica.pause.reset()
+            self._say(f"{replica.name} ended with {code}; it is started again")
+            await replica.pause.wait()
             await replica.start()
 
 
-async def _end(replica: Replica) -> None:
-    process = replica.process
-    if process is None or process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGTERM)
+async def _all_ready(replicas: list[Replica]) -> bool:
+    return all(await asyncio.gather(*(asyncio.to_thread(replica.ready) for replica in replicas)))
+
+
+async def silent_servers(options: UpOptions) -> list[str]:
+    """Return those of Kafka's and Redis' addresses at which nothing listens."""
+    redis = urlsplit(options.redis)
+    servers = [("Kafka", address) for address in options.kafka.split(",")]
+    if redis.hostname:
+        servers.append(("Redis", f"{redis.hostname}:{redis.port or 6379}"))
+    listening = await asyncio.gather(*(_listens(address) for _, address in servers))
+    return [f"{what} {address}" for (what, address), there in zip(servers, listening, strict=True) if not there]
+
+
+async def _listens(address: str) -> bool:
+    host, _, port = address.strip().rpartition(":")
     try:
-        await asyncio.wait_for(process.wait(), DRAIN_S + STOPPED_WITHIN_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-
-
-def _replicas(options: UpOptions) -> list[Replica]:
-    replicas: list[Replica] = []
-    ops_port = options.ops_port
-    # The gateway's operator port, which lists the calls, is the one that was asked for.
-    for service in sorted(SERVICES, key=lambda name: name != "gateway"):
-        for number in range(options.replicas.get(service, 1)):
-            moved = replace(
-                options,
-                port=options.port + number if service == "gateway" else options.port,
-                session_port=options.session_port + number if service == "session" else options.session_port,
-            )
-            settings = settings_of(service, moved) | {"OPS_PORT": str(ops_port), "PUBLIC_URL": options.public_url}
-            replicas.append(Replica(service, number, settings, ops_port))
-            ops_port += 1
-    return replicas
+        async with asyncio.timeout(PROBE_S):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

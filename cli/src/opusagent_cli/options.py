@@ -8,6 +8,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chassis.settings import WRONG_SETTINGS
+
 SERVICES = ("session", "fsa-engine", "llm-relay", "gateway", "notifier")
 """In the order in which they start."""
 
@@ -19,7 +21,15 @@ DEMO_HUMAN = "tel:+15550142"
 
 
 class UsageError(Exception):
-    """The command was asked for something that cannot be; the message says what to do instead."""
+    """The command was asked for something that cannot be; the message says what to do instead. `code`: to exit with."""
+
+    code = 1
+
+
+class NotConfiguredError(UsageError):
+    """A service refuses its settings, and has said why."""
+
+    code = WRONG_SETTINGS
 
 
 @dataclass(frozen=True)
@@ -49,10 +59,12 @@ class UpOptions:
         return os.environ.get("PUBLIC_URL") or f"http://{self.host}:{self.port}"
 
     @property
-    def agents(self) -> Path:
-        """The folder whose subfolders are agents."""
-        chosen = self.agents_path or os.environ.get("AGENTS_PATH")
-        return Path(chosen) if chosen else REPOSITORY / "agents"
+    def agents(self) -> list[Path]:
+        """Folders that are agents or whose subfolders are."""
+        if self.agents_path is not None:
+            return [self.agents_path]
+        chosen = os.environ.get("AGENTS_PATH", "").split(os.pathsep)
+        return [Path(part) for part in chosen if part] or [REPOSITORY / "agents"]
 
 
 def parse_replicas(text: str) -> dict[str, int]:
@@ -112,7 +124,7 @@ def _session(options: UpOptions) -> dict[str, str]:
 def _engine(options: UpOptions) -> dict[str, str]:
     human = os.environ.get("ESCALATION_TARGET") or (DEMO_HUMAN if options.phone_network else "")
     return {
-        "AGENTS_PATH": str(options.agents.absolute()),
+        "AGENTS_PATH": os.pathsep.join(str(folder.absolute()) for folder in options.agents),
         "DEFAULT_AGENT": options.agent,
         "ESCALATION_TARGET": human,
     }

@@ -16,13 +16,10 @@ def go(work: Coroutine[Any, Any, T], log_level: str = "WARNING") -> T:
     """Run a command to its end on a loop of its own.
 
     Raises:
-        UsageError: a service does not answer, or settings are not right.
+        UsageError: a service does not answer.
     """
-    # Imported here: they take a while, which `--help` should not wait for.
-    from pydantic import ValidationError
-
+    # Imported here: gRPC takes a while, which `--help` should not wait for.
     from chassis.rpc import RpcError
-    from chassis.settings import wrong
 
     logging.configure("opusagent", log_level, "console")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -30,5 +27,3 @@ def go(work: Coroutine[Any, Any, T], log_level: str = "WARNING") -> T:
             return runner.run(work)
         except RpcError as error:
             raise UsageError(f"session does not answer: {error.message or error.code.name}") from error
-        except ValidationError as error:
-            raise UsageError("the settings are not right: " + "; ".join(wrong(error))) from error

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import importlib
 import json
 import signal
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from chassis.rpc import RpcError, remote
 from opusagent.events.v1.events_pb2 import CallEvent
@@ -13,13 +14,14 @@ from opusagent.session.v1 import session_pb2
 from opusagent_cli import facts
 from opusagent_cli.answering import worth_saying
 from opusagent_cli.console import Terminal
-from opusagent_cli.multi import MultiProcess
 from opusagent_cli.options import UpOptions, UsageError
 
 if TYPE_CHECKING:
     from opusagent.session.v1.session_pb2_grpc import SessionServiceAsyncStub
 
 WATCH_AGAIN_S = 1.0
+
+T = TypeVar("T")
 
 
 class Running(Protocol):
@@ -56,6 +58,8 @@ async def many_processes(options: UpOptions, say: Callable[[str], None]) -> Asyn
         raise UsageError(
             "--multi needs --kafka HOST:PORT and --redis redis://HOST:PORT (see `make kafka`, `make redis`)"
         )
+    from opusagent_cli.multi import MultiProcess
+
     system = MultiProcess(options, say)
     try:
         await system.start()
@@ -100,18 +104,49 @@ def show(event: CallEvent, terminal: Terminal) -> None:
         terminal.line(*told)
 
 
-async def up(options: UpOptions, terminal: Terminal, *, multi: bool) -> None:
+Arrangement = Callable[[UpOptions, Callable[[str], None]], contextlib.AbstractAsyncContextManager[Running]]
+
+
+def arranged(*, multi: bool) -> Arrangement:
+    """Return how services are run. Takes seconds, to import them; do it where an interrupt ends the process."""
+    importlib.import_module("opusagent_cli.multi" if multi else "opusagent_cli.oneprocess")
+    return many_processes if multi else one_process
+
+
+async def up(options: UpOptions, terminal: Terminal, arrangement: Arrangement) -> None:
     """Serve until SIGINT or SIGTERM. Raises UsageError for an agent that is not there."""
     worth_saying(options)
+    system = arrangement(options, terminal.say)
     told = ending()
-    arrangement = many_processes if multi else one_process
-    async with arrangement(options, terminal.say) as running:
-        announce(running, terminal)
-        watching = asyncio.create_task(watch(running.session, terminal))
-        await told.wait()
+    async with contextlib.AsyncExitStack() as stack:
+        running = await unless(told, stack.enter_async_context(system))
+        if running is not None:
+            announce(running, terminal)
+            watching = asyncio.create_task(watch(running.session, terminal))
+            await told.wait()
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
         terminal.say("stopping ...")
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+
+
+async def unless(told: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return what the work comes to; None, when it was cancelled because the event came first."""
+    task = asyncio.ensure_future(work)
+    waiter = asyncio.create_task(told.wait())
+    try:
+        await asyncio.wait([task, waiter], return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+        return await task
+    except asyncio.CancelledError:
+        if not told.is_set():
+            raise
+        return None
+    finally:
+        waiter.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
 
 def announce(running: Running, terminal: Terminal) -> None:

@@ -5,6 +5,7 @@ import json
 import logging as stdlib_logging
 import sys
 
+import certifi
 import pytest
 import structlog
 from hypothesis import given
@@ -13,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import REGISTRY
 
 from chassis import logging, tracing, unknown
-from chassis.settings import KafkaSecurity, LogFormat, ServiceSettings, load
+from chassis.settings import KafkaSecurity, LogFormat, ServiceSettings, SettingsError, load, read
 from opusagent.events.v1.events_pb2 import CallEvent
 from opusagent.media.v1.inbox_pb2 import FsaItem, RelayInbox, RelayItem
 
@@ -145,15 +146,16 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 def test_plain_and_tls_options(monkeypatch: pytest.MonkeyPatch) -> None:
     assert KafkaSecurity().client_options() == {"security_protocol": "PLAINTEXT"}
     monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("KAFKA_SASL_USERNAME", "me")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "secret")
     options = KafkaSecurity().client_options()
     assert options["sasl_mechanism"] == "SCRAM-SHA-512"
     assert options["ssl_context"].check_hostname
-    monkeypatch.setenv("KAFKA_SSL_CAFILE", "ca.pem")
-    monkeypatch.setenv("KAFKA_SASL_USERNAME", "me")
-    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "secret")
+    authorities = certifi.where()
+    monkeypatch.setenv("KAFKA_SSL_CAFILE", authorities)
     assert KafkaSecurity().librdkafka_options() == {
         "security.protocol": "SASL_SSL",
-        "ssl.ca.location": "ca.pem",
+        "ssl.ca.location": authorities,
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": "me",
         "sasl.password": "secret",
@@ -169,3 +171,23 @@ def test_all_wrong_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch, c
     words = capsys.readouterr().err
     assert "OPS_PORT" in words
     assert "LOG_LEVEL" in words
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"KAFKA_SSL_CAFILE": "/nope"}, "KAFKA_SSL_CAFILE: cannot read /nope: No such file or directory"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CAFILE": __file__}, "KAFKA_SSL_CAFILE, KAFKA_SSL_CERTFILE or"),
+        ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL: String should match"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "needs KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD"),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "a:1,b"}, "KAFKA_BOOTSTRAP_SERVERS: 'b' is not HOST:PORT"),
+        ({"KAFKA_SSL_KEYFILE": "/nope", "DRAIN_SECONDS": "x"}, "KAFKA_SSL_KEYFILE: cannot read"),
+        ({"KAFKA_SSL_KEYFILE": "/nope", "DRAIN_SECONDS": "x"}, "DRAIN_SECONDS: Input should be"),
+    ],
+)
+def test_how_to_reach_kafka_is_checked(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], words: str) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as wrong:
+        read(ServiceSettings)
+    assert words in str(wrong.value)

@@ -169,3 +169,10 @@ async def test_new_calls_get_the_new_version_and_running_calls_keep_theirs(
     await running.texts(running.say("u2", "hello again"))
     snapshot = world.session.session("session-1").snapshot
     assert old.encode() in snapshot
+
+
+async def test_an_engine_without_an_agent_is_not_ready(world: World, tmp_path: Path) -> None:
+    full, world.agents = world.agents, tmp_path / "none"
+    assert not (await world.engine()).ready
+    world.agents = full
+    assert (await world.engine()).ready

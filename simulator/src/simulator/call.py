@@ -19,7 +19,7 @@ from simulator.audiocodes.conversation import Caller as AudioCodesCaller
 from simulator.caller import Caller, Heard, Voice
 from simulator.caller.voice import TELEPHONE_RATE
 from simulator.clock import Clock, RealClock
-from simulator.legs import CallFailedError, Leg
+from simulator.legs import VALID_DIGITS, CallFailedError, Leg
 from simulator.twilio.account import Account, Number, new_sid
 from simulator.twilio.leg import TwilioLeg
 from simulator.twilio.network import PhoneNetwork
@@ -51,6 +51,17 @@ class CallRequest:
     callee: str = "+15550199"
     # AudioCodes: the bearer token. Twilio: the account's auth token, which signs what Twilio would sign.
     token: str = ""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked before anybody is rung.
+
+        Raises:
+            ValueError: keys that no telephone has, or a drop before the call.
+        """
+        if wrong := set(self.dtmf.upper()) - VALID_DIGITS:
+            raise ValueError(f"keys are 0-9 * # A-D, not {''.join(sorted(wrong))!r}")
+        if self.drop_after is not None and self.drop_after < 0:
+            raise ValueError(f"a call cannot be dropped {self.drop_after} seconds after its answer")
 
 
 @dataclass(frozen=True)
@@ -124,9 +135,10 @@ class _Call:
         try:
             await self._leg.dial()
         except CallFailedError as error:
-            self._report.detail = str(error)
-            self._line("call", f"not answered: {error}")
-            return self._report
+            return self._not_answered(str(error))
+        if self._leg.silent_because:
+            await self._leg.hang_up()
+            return self._not_answered(self._leg.silent_because)
         self._report.answered = True
         self._line("call", "answered")
         dropping = asyncio.create_task(self._drop())
@@ -137,6 +149,11 @@ class _Call:
             await asyncio.wait([dropping])
             await self._leg.hang_up()
         await self._conclude()
+        return self._report
+
+    def _not_answered(self, why: str) -> CallReport:
+        self._report.detail = why
+        self._line("call", f"not answered: {why}")
         return self._report
 
     async def _converse(self, turns: Sequence[str | tuple[str, bytes]]) -> None:

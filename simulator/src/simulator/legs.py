@@ -62,6 +62,11 @@ class Leg(ABC):
     def provider_call_id(self) -> str:
         """What the platform calls this call: CallSid or conversationId."""
 
+    @property
+    def silent_because(self) -> str:
+        """Why nothing can be heard on a call that the platform counts as answered; empty where something can."""
+        return ""
+
     @abstractmethod
     async def dial(self) -> None:
         """Ring and be answered. Raises CallFailedError."""

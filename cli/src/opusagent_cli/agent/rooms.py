@@ -11,6 +11,7 @@ from typing import Any
 from chassis.bus_inprocess import InProcessBus
 from chassis.ids import Clock, now_ms
 from chassis.rpc import direct
+from chassis.settings import read
 from fsa_engine.adapters.mcp_tools import Limits, Outcome, ServerSpec, ToolServer, ToolServers
 from fsa_engine.bootstrap import EngineApp
 from fsa_engine.bootstrap import build as build_engine
@@ -95,13 +96,13 @@ def _session_settings(data: Path | None) -> SessionSettings:
     values: dict[str, Any] = {"store": StoreKind.MEMORY, "lease_ttl_seconds": 0}
     if data is not None:
         values |= {"store": StoreKind.SQLITE, "data_dir": data}
-    return SessionSettings(**values)
+    return read(SessionSettings, **values)
 
 
 def _engine_settings(agent: Agent, folders: Sequence[Path], data: Path) -> EngineSettings:
     path = os.pathsep.join(map(str, folders))
     values: dict[str, Any] = {"agents_path": path, "default_agent": agent.agent, "data_dir": str(data)}
-    return EngineSettings(**values)
+    return read(EngineSettings, **values)
 
 
 def _all_served(engine: EngineApp) -> None:

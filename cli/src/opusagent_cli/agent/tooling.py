@@ -4,6 +4,7 @@ import re
 import tempfile
 from pathlib import Path
 
+from chassis.settings import read
 from fsa_engine.adapters.mcp_tools import ToolServers
 from fsa_engine.catalog import AgentCatalog
 from fsa_engine.domain.definition import Agent
@@ -21,7 +22,7 @@ _SERVER = re.compile(r"^tool server (\w+)")
 async def tool_findings(file: Path, agent: Agent, source: Source) -> list[Problem]:
     """Start an agent's tool servers, ask them what they offer, and end them."""
     with tempfile.TemporaryDirectory(prefix="opusagent-") as scratch:
-        environment = EngineSettings(data_dir=scratch).tool_environment  # type: ignore[call-arg]
+        environment = read(EngineSettings, data_dir=scratch).tool_environment
         catalog = AgentCatalog([folder_of(file, Path(scratch))], agent.agent, ToolServers(), environment)
         try:
             await catalog.start()

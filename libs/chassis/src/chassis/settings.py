@@ -5,11 +5,16 @@ import secrets
 import socket
 import ssl
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+WRONG_SETTINGS = 2
+"""Exit code of a process whose settings are not right: it will not come up however often it is started."""
 
 
 class Environment(StrEnum):
@@ -40,6 +45,31 @@ class KafkaSecurity(BaseSettings):
     ssl_cafile: str | None = None
     ssl_certfile: str | None = None
     ssl_keyfile: str | None = None
+
+    @field_validator("ssl_cafile", "ssl_certfile", "ssl_keyfile")
+    @classmethod
+    def _readable(cls, value: str | None) -> str | None:
+        if value:
+            try:
+                Path(value).open("rb").close()
+            except OSError as error:
+                raise ValueError(f"cannot read {value}: {error.strerror}") from error
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.security_protocol.startswith("SASL"):
+            given = {
+                "KAFKA_SASL_USERNAME": self.sasl_username,
+                "KAFKA_SASL_PASSWORD": self.sasl_password.get_secret_value(),
+            }
+            if missing := [name for name, value in given.items() if not value]:
+                raise ValueError(f"KAFKA_SECURITY_PROTOCOL={self.security_protocol} needs {', '.join(missing)}")
+        try:
+            self.client_options()
+        except OSError as error:  # An ssl.SSLError too: the files can be read, as was checked above.
+            raise ValueError(f"KAFKA_SSL_CAFILE, KAFKA_SSL_CERTFILE or KAFKA_SSL_KEYFILE: {error}") from error
+        return self
 
     def client_options(self) -> dict[str, Any]:
         """Return the keyword arguments of an aiokafka client.
@@ -100,6 +130,15 @@ class ServiceSettings(BaseSettings):
     drain_seconds: float = Field(default=30.0, ge=0)
     holder: str = Field(default_factory=_default_holder)
 
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        for address in value.split(","):
+            host, _, port = address.strip().rpartition(":")
+            if not host or not port.isdigit() or not 0 < int(port) < 65536:
+                raise ValueError(f"{address.strip()!r} is not HOST:PORT (several are separated by commas)")
+        return value
+
     @property
     def development(self) -> bool:
         """Whether unsafe defaults are acceptable here."""
@@ -109,20 +148,48 @@ class ServiceSettings(BaseSettings):
 S = TypeVar("S", bound=BaseSettings)
 
 
+class SettingsError(Exception):
+    """Settings are not right; `problems` names each wrong variable with what is wrong with it."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(["The settings are not right:", *(f"  {problem}" for problem in problems)]))
+        self.problems = problems
+
+
+def read(settings_class: type[S], **values: Any) -> S:
+    """Build settings from `values`, named like the fields, and for the rest from the environment.
+
+    Raises:
+        SettingsError: one or more are wrong.
+    """
+    problems: list[str] = []
+    if issubclass(settings_class, ServiceSettings) and "kafka_security" not in values:
+        try:
+            values["kafka_security"] = KafkaSecurity()
+        except ValidationError as error:
+            problems += _problems(error, "KAFKA_")
+            values["kafka_security"] = KafkaSecurity.model_construct()
+    try:
+        settings = settings_class(**values)
+    except ValidationError as error:
+        problems += _problems(error)
+    if problems:
+        raise SettingsError(tuple(problems)) from None
+    return settings
+
+
 def load(settings_class: type[S]) -> S:
     """Build settings from the environment, or end the process (exit code 2) naming every wrong variable at once."""
     try:
-        return settings_class()
-    except ValidationError as error:
-        sys.stderr.write("The settings are not right:\n" + "".join(f"  {line}\n" for line in wrong(error)))
-        raise SystemExit(2) from None
+        return read(settings_class)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(WRONG_SETTINGS) from None
 
 
-def wrong(error: ValidationError) -> list[str]:
-    """Say of every variable that is not right what is wrong with it, without its value."""
-    found = error.errors(include_input=False, include_url=False)
-    return [f"{_variable(each['loc'])}: {each['msg'].removeprefix('Value error, ')}" for each in found]
-
-
-def _variable(location: tuple[int | str, ...]) -> str:
-    return "_".join(str(part) for part in location).upper() or "(all)"
+def _problems(error: ValidationError, prefix: str = "") -> Iterator[str]:
+    for problem in error.errors(include_input=False, include_url=False):
+        # What pydantic puts before the words of a validator of ours.
+        message = problem["msg"].removeprefix("Value error, ")
+        variable = "_".join(str(part) for part in problem["loc"]).upper()
+        yield f"{prefix}{variable}: {message}" if variable else message

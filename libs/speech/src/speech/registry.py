@@ -24,18 +24,18 @@ T = TypeVar("T")
 DEFAULT_RECOGNISER = "whisper"
 DEFAULT_SYNTHESISER = "hibari"
 
-_RECOGNISERS: dict[str, Callable[..., Recogniser]] = {"whisper": WhisperRecogniser, "pocketsphinx": SphinxRecogniser}
-_SYNTHESISERS: dict[str, Callable[..., Synthesiser]] = {"hibari": HibariSynthesiser, "piper": PiperSynthesiser}
+RECOGNISERS: dict[str, Callable[..., Recogniser]] = {"whisper": WhisperRecogniser, "pocketsphinx": SphinxRecogniser}
+SYNTHESISERS: dict[str, Callable[..., Synthesiser]] = {"hibari": HibariSynthesiser, "piper": PiperSynthesiser}
 
 
 def recogniser(name: str = DEFAULT_RECOGNISER, *, workers: Workers, **options: Any) -> Recogniser:
     """A recogniser on these workers; models load at `warm_up` or first use. Raises ValueError for an unknown name."""
-    return _choose("speech recogniser", _RECOGNISERS, name)(workers, **options)
+    return _choose("speech recogniser", RECOGNISERS, name)(workers, **options)
 
 
 def synthesiser(name: str = DEFAULT_SYNTHESISER, voice: str = "", *, workers: Workers, **options: Any) -> Synthesiser:
     """A synthesiser on these workers; models load at `warm_up` or first use. Raises ValueError for an unknown name."""
-    return _choose("speech synthesiser", _SYNTHESISERS, name)(workers, voice=voice, **options)
+    return _choose("speech synthesiser", SYNTHESISERS, name)(workers, voice=voice, **options)
 
 
 def _choose(what: str, known: dict[str, Callable[..., T]], name: str) -> Callable[..., T]:

@@ -119,8 +119,8 @@ class EngineApp(Service):
 
     @property
     def ready(self) -> bool:
-        """Whether it would serve a call now."""
-        return self._started and not self.lease.lost and self._bus.healthy
+        """Whether it would serve a call now: not before there is an agent to serve it."""
+        return self._started and bool(self.catalog.served) and not self.lease.lost and self._bus.healthy
 
     def _task_server(self) -> TaskServer | None:
         settings = self._settings

@@ -1,10 +1,12 @@
 """What an operator can set."""
 
+from collections.abc import Collection
 from enum import StrEnum
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from chassis.settings import ServiceSettings
+from speech.registry import RECOGNISERS, SYNTHESISERS
 
 
 class BackendName(StrEnum):
@@ -44,6 +46,16 @@ class RelaySettings(ServiceSettings):
     openai_voice: str = "marin"
     openai_turn_detection: TurnDetection = TurnDetection.SERVER_VAD
 
+    @field_validator("stt_engine")
+    @classmethod
+    def _recognises(cls, value: str) -> str:
+        return _one_of(value, RECOGNISERS)
+
+    @field_validator("tts_engine")
+    @classmethod
+    def _synthesises(cls, value: str) -> str:
+        return _one_of(value, SYNTHESISERS)
+
     @model_validator(mode="after")
     def _name_the_missing(self) -> "RelaySettings":
         if self.relay_backend is BackendName.OPENAI_REALTIME and not self.openai_api_key.get_secret_value():
@@ -56,3 +68,9 @@ class RelaySettings(ServiceSettings):
         if self.relay_backend is not BackendName.AUTO:
             return self.relay_backend
         return BackendName.OPENAI_REALTIME if self.openai_api_key.get_secret_value() else BackendName.LOCAL
+
+
+def _one_of(value: str, known: Collection[str]) -> str:
+    if value not in known:
+        raise ValueError(f"there is no {value!r}: there are {', '.join(sorted(known))}")
+    return value

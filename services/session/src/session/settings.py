@@ -3,7 +3,8 @@
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from redis.asyncio.connection import parse_url
 
 from chassis.settings import ServiceSettings
 from session.domain.policy import Policy
@@ -30,6 +31,15 @@ class SessionSettings(ServiceSettings):
     dial_timeout_seconds: float = Field(90.0, gt=0)
     dial_cooldown_seconds: float = Field(5.0, ge=0)
     lease_ttl_seconds: float = Field(2.0, ge=0)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _of_redis(cls, value: str) -> str:
+        try:
+            parse_url(value)
+        except ValueError as error:
+            raise ValueError(f"is not redis://HOST:PORT or alike: {error}") from error
+        return value
 
     @property
     def policy(self) -> Policy:

@@ -50,6 +50,11 @@ class TwilioLeg(Leg):
     def provider_call_id(self) -> str:
         return self.call.sid
 
+    @property
+    @override
+    def silent_because(self) -> str:
+        return "" if self.script.streams else self.script.stream_error
+
     @override
     async def dial(self) -> None:
         self.call.status = "ringing"

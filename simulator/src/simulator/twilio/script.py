@@ -121,6 +121,7 @@ class Script:
         self.socket: MediaSocket | None = None
         self.said: list[str] = []
         self.streams = 0
+        self.stream_error = ""
         # The first verb does its work: where it opens a stream, the stream is open.
         self.connected = asyncio.Event()
         self._base = ""
@@ -182,6 +183,7 @@ class Script:
             end, extra = await self._stream(noun)
         except StreamError as error:
             self._warn(error.code, str(error))
+            self.stream_error = f"{error.code}: {error}"
             self.connected.set()
             extra = (("StreamError", error.code),)
         else:
