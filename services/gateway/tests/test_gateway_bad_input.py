@@ -10,6 +10,7 @@ from picows import WSCloseCode, WSHandshakeError, WSMsgType
 
 from gateway import metrics
 from gateway.adapters import websocket
+from gateway.adapters.twilio_socket import TwilioSocket
 from gateway.testing_audiocodes import AudioCodesPeer
 from gateway.testing_twilio import TwilioPeer
 from opusagent.media.v1.inbox_pb2 import AgentAudio
@@ -157,15 +158,16 @@ async def test_oversized_messages_are_told_and_counted(make_rig, rig, pieces):
 
 
 @pytest.mark.usefixtures("bystander")
-async def test_a_frame_beyond_all_measure_is_not_even_read(make_rig, rig):
+async def test_a_frame_beyond_all_measure_is_not_even_read(make_rig, rig, monkeypatch):
+    gone = asyncio.Event()
+    monkeypatch.setattr(TwilioSocket, "disconnected", lambda _socket, _detail: gone.set())
     small = await make_rig(max_frame_bytes=2048)
     before = count(metrics.BAD_MESSAGES, "twilio", "oversized")
     async with TwilioPeer() as peer:
         await twilio(small, peer)
         peer.send_raw(b"x" * (2048 * websocket.HARD_LIMIT + 1))
         assert await peer.until_closed() is WSCloseCode.MESSAGE_TOO_BIG
-        await peer.wire.wait_disconnected()
-        await asyncio.sleep(0)
+        await asyncio.wait_for(gone.wait(), 5)
     assert count(metrics.BAD_MESSAGES, "twilio", "oversized") == before + 1
 
 
