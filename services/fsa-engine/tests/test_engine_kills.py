@@ -31,7 +31,7 @@ from opusagent.session.v1.session_pb2_grpc import SessionServiceServicer, add_Se
 World = Any
 HERE = Path(__file__).parent
 WAYS = ("keyed", "looked_up", "once")
-LIMITS_MS = {"keyed": 8000, "looked_up": 1500, "once": 8000}
+LIMITS_MS = {"keyed": 5000, "looked_up": 1500, "once": 5000}
 """A lookup that says no is believed only after the limit, so that one is short."""
 SETTLE = {
     "keyed": "settle: idempotent_by_key",
@@ -71,6 +71,7 @@ servers:
 tools:
   find: {server: ledger, key_argument: key, timeout_ms: 5000}
 """
+QUIET: dict[str, Any] = {"sweep_seconds": 0, "intent_model": "none"}
 PAID, UNKNOWN = "Paid.", "A human will look into it."
 
 
@@ -123,7 +124,7 @@ class Bank:
         (self.agents / "hook.json").write_text(json.dumps(hook))
 
     async def start_victim(self) -> Victim:
-        given = {"target": self.target, "agents_path": str(self.agents), "sweep_seconds": 0}
+        given = {"target": self.target, "agents_path": str(self.agents), **QUIET}
         command = (sys.executable, str(HERE / "killable_engine.py"), json.dumps(given))
         pipe, quiet = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=quiet)
@@ -215,7 +216,7 @@ def on_result(event_id: str) -> bool:
 async def killed(bank: Bank) -> None:
     """Have the victim run into its death while another engine stands by, which then gets the calls."""
     await bank.start_victim()
-    survivor = await bank.world.engine(tool_grace_seconds=0.3, sweep_seconds=0)
+    survivor = await bank.world.engine(tool_grace_seconds=0.3, **QUIET)
     bank.call(bank.victim)
     await bank.victim.dead()
     bank.turn_to(survivor)
@@ -271,7 +272,7 @@ async def test_after_the_result_is_saved_and_before_it_is_published(bank: Bank) 
 @pytest.mark.parametrize(("point", "done"), [("before", 0), ("after", 1)])
 async def test_a_tool_server_that_is_killed_during_the_call(bank: Bank, point: str, done: int) -> None:
     bank.hook(at=point, kill="server")
-    await bank.world.engine(tool_grace_seconds=0.3)
+    await bank.world.engine(tool_grace_seconds=0.3, intent_model="none")
     bank.call(bank.world.bus)
     assert await bank.ends() == ONCE_UNKNOWN
     assert bank.effects() == ONE_EACH | {"once": done}
@@ -287,7 +288,7 @@ async def test_an_engine_that_starts_settles_what_a_dead_one_left_and_tells_the_
         live = pb.FindCallResponse(call=relay.call(), route=route, live=True)
         bank.world.session.calls.append(live)
         assert bank.world.session.session(f"session-{way}").open_intents
-    await bank.world.engine(tool_grace_seconds=0.3, sweep_seconds=0)
+    await bank.world.engine(tool_grace_seconds=0.3, **QUIET)
     assert await bank.ends() == ONCE_UNKNOWN
     assert bank.effects() == ONE_EACH
     assert not any(one.open_intents for one in bank.world.session.sessions.values())
@@ -300,7 +301,7 @@ async def test_two_engines_that_start_at_once_make_a_call_once(bank: Bank) -> No
     await victim.dead()
     live = [pb.FindCallResponse(call=r.call(), route=Route(relay_slot=5), live=True) for r in bank.relays.values()]
     bank.world.session.calls.extend(live)
-    await asyncio.gather(*(bank.world.engine(tool_grace_seconds=0.3, sweep_seconds=0) for _ in range(2)))
+    await asyncio.gather(*(bank.world.engine(tool_grace_seconds=0.3, **QUIET) for _ in range(2)))
     assert await bank.ends() == ONCE_UNKNOWN
     assert bank.effects() == ONE_EACH | {"once": 0}
     takes = [event for one in bank.world.session.sessions.values() for event in one.saves if "/try2/" in event]
