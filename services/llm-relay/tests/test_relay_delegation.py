@@ -224,11 +224,15 @@ async def test_the_call_is_ended_after_the_last_of_the_models_speech(rig: Any) -
 
 async def put_and_heard(rig: Any, session: Any, heard_ms: int, media_ms: int) -> None:
     """A question is put, behind other words, and the caller has heard that much of two seconds."""
+    guidance = Output(output_id="q#s", steer=Steer(text="The caller has to say it in words of his own."))
     statement = Output(output_id="q#0", verbatim=Verbatim(text="Your card is found and active."))
     question = ask("q#1", "Shall I really block it now?", "t1")
     offered = toolbox(answer=["t1"])
-    rig.wire.engine(outputs=Outputs(event_id="q", outputs=[statement, question], toolbox=offered))
-    item = session.speak(2000)
+    rig.wire.engine(outputs=Outputs(event_id="q", outputs=[guidance, statement, question], toolbox=offered))
+    item = session.deliveries[-1][0]
+    session.listener.item_begun(item, item)
+    session.listener.item_audio(item, b"\xff" * 16_000, f"{statement.verbatim.text} {question.ask.text}", True)
+    session.end()
     rig.wire.gateway(media_ms=0, audio=CallerAudio(audio=b"\xff" * (8 * media_ms)))
     rig.wire.gateway(heard=Heard(item_id=item, heard_ms=heard_ms))
 

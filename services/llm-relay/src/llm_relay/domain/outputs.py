@@ -237,7 +237,7 @@ class Outputs:
         place = next((number for number, line in enumerate(lines) if kind(line.output) == "ask"), None)
         if delivery is None or place is None or not item.heard_ms:
             return False
-        before = sum(len(line.text.split()) for line in lines[:place])
+        before = sum(len(line.text.split()) for line in lines[:place] if spoken(line.output))
         heard = len(delivery.heard_words.split()) + len(item.heard_text.split())
         return heard > before or not any(piece.text for piece in item.pieces)
 
