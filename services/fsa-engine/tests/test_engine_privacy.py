@@ -128,7 +128,10 @@ async def test_keys_of_a_private_caller_reach_the_engine_and_nobody_else(world: 
     assert CARD not in sure
 
 
-@pytest.mark.parametrize("sealed", [b"nonsense", sealing.seal(sealing.new_key(), "session-1", b"4"), None])
+OF_ANOTHER_KEY = sealing.seal(sealing.new_key(), "session-1", b"4")
+
+
+@pytest.mark.parametrize("sealed", [b"nonsense", OF_ANOTHER_KEY, None], ids=["nonsense", "another key", "none"])
 async def test_a_key_that_does_not_open_is_dropped_and_the_call_goes_on(
     world: World, posted: Any, sealed: bytes | None
 ) -> None:
