@@ -235,6 +235,7 @@ async def test_a_card_number_is_nowhere_but_at_the_bank(
         assert not found_in(b"\n".join(data for _, data in seen.posted))
         check_model(on.model, on.model.audio[began:over])
         await check_transcript(on, session_id)
+        assert not found_in(files_of(tmp_path))
         await check_audit(on, session_id)
     assert not found_in(files_of(tmp_path))
     shown = capfd.readouterr()
