@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-kafka lint types imports generate check-generated kafka redis stop-servers bench ci clean
+.PHONY: help setup run demo test test-kafka mcp-conformance lint types imports generate check-generated kafka redis stop-servers bench ci clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test: setup ## Everything that needs no server of its own (under 5 minutes)
 
 test-kafka: setup ## The bus contract, stores and stories on real Kafka and Redis, and the slow tests
 	@scripts/test-kafka $(ARGS)
+
+mcp-conformance: setup ## The public MCP conformance suite against the engine's tasks (needs npx and the npm registry)
+	@scripts/mcp-conformance $(ARGS)
 
 lint: setup ## ruff and buf
 	@ruff check . && ruff format --check . && cd proto && buf lint

@@ -262,3 +262,39 @@ def test_only_what_differs_is_told() -> None:
     assert list(changes(was, now)) == expected
     assert list(changes([1, 2, 3], [1, 3])) == ["- 2"]
     assert list(changes(was, was)) == []
+
+
+def test_sessions_and_facts_of_a_data_folder(opusagent, kept: Kept) -> None:
+    listed = opusagent("sessions", "--data", kept.data)
+    assert [line.split()[0] for line in listed.lines] == kept.sessions[::-1], "newest first"
+    facts = opusagent("events", "--data", kept.data)
+    assert any(line.endswith(f"call    new, session {kept.sessions[0]}") for line in facts.lines)
+    in_json = opusagent("events", "--data", kept.data, "--json")
+    assert {json.loads(line)["session_id"] for line in in_json.lines} == set(kept.sessions)
+
+
+async def test_a_data_folder_in_use_is_read_as_it_is(opusagent, kept: Kept, served) -> None:
+    before = sorted(path.name for path in kept.data.iterdir())
+    async with served() as target:
+        files = await asyncio.to_thread(opusagent, "sessions", "--data", kept.data)
+        asked = await asyncio.to_thread(opusagent, "sessions", "--session", target)
+    assert files.lines == asked.lines != []
+    assert sorted(path.name for path in kept.data.iterdir()) == before
+
+
+@pytest.mark.parametrize("command", ["sessions", "events"])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ("--session", "127.0.0.1:1"),
+            "the session service at 127.0.0.1:1 does not answer: start it with `opusagent up`",
+        ),
+        (("--data", "/nonexistent"), "give the folder that OpusAgent was started with as --data"),
+        (("--data", ".", "--session", "h:1"), "give --session or --data, not both"),
+    ],
+)
+def test_nothing_to_look_into(opusagent, command: str, options: tuple[str, ...], words: str) -> None:
+    said = opusagent(command, *options)
+    assert said.code == 1
+    assert words in said.err

@@ -8,7 +8,9 @@ import typer
 
 from chassis.settings import WRONG_SETTINGS, SettingsError
 from opusagent_cli.agent.commands import app as agent_app
-from opusagent_cli.audit.commands import audit, replay
+from opusagent_cli.audit.commands import Data as FilesIn
+from opusagent_cli.audit.commands import SessionAt as LookIn
+from opusagent_cli.audit.commands import audit, replay, target_of
 from opusagent_cli.console import Terminal
 from opusagent_cli.options import UpOptions, UsageError, parse_replicas
 from opusagent_cli.running import go
@@ -178,22 +180,27 @@ def realtime_standin(
 
 @app.command()
 def events(
-    session: SessionAt = "127.0.0.1:50051",
+    session: LookIn = "",
+    data: FilesIn = None,
     from_start: Annotated[bool, typer.Option("--from-start", help="All that the log holds, then on.")] = False,
     json: Json = False,
 ) -> None:
-    """Follow the log of facts of a running OpusAgent."""
-    from opusagent_cli.watching import follow
+    """Follow the log of facts of a running OpusAgent; with --data, print what the log holds."""
+    from opusagent_cli import watching
 
-    go(follow(session, Terminal(json=json), from_start=from_start))
+    terminal = Terminal(json=json)
+    target = target_of(session, data)
+    go(watching.print_facts(data, terminal) if data else watching.follow(target, terminal, from_start=from_start))
 
 
 @app.command()
-def sessions(session: SessionAt = "127.0.0.1:50051", json: Json = False) -> None:
-    """List saved sessions of a running OpusAgent."""
-    from opusagent_cli.watching import list_sessions
+def sessions(session: LookIn = "", data: FilesIn = None, json: Json = False) -> None:
+    """List saved sessions of an OpusAgent, newest first; their ids are what `audit` and `replay` take."""
+    from opusagent_cli import watching
 
-    go(list_sessions(session, Terminal(json=json)))
+    terminal = Terminal(json=json)
+    target = target_of(session, data)
+    go(watching.list_sessions_in(data, terminal) if data else watching.list_sessions(target, terminal))
 
 
 app.command()(audit)

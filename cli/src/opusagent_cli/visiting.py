@@ -17,6 +17,13 @@ GRACE_S = 8.0
 """Before it texts a caller, unless its GRACE_SECONDS says otherwise."""
 
 
+def unanswered(target: str, error: RpcError | TimeoutError) -> UsageError:
+    """Say that no session service answers at HOST:PORT, and what to do."""
+    wrong = error.message if isinstance(error, RpcError) and not error.retriable else ""
+    advice = wrong or "start it with `opusagent up`, or read a data folder with --data"
+    return UsageError(f"the session service at {target} does not answer: {advice}")
+
+
 async def must_be_there(url: str, session: "SessionServiceAsyncStub", target: str) -> None:
     """Connect to its gateway and its session service.
 

@@ -2,49 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from audio import g711, levels, wav
-from audio.dtmf import TONES, Detector, generate
-
-ALL_KEYS = "".join(TONES)
-
-
-@pytest.mark.parametrize("rate", [8000, 16000, 24000])
-def test_every_key_is_found_once(rate: int) -> None:
-    assert "".join(Detector(rate).feed(generate(ALL_KEYS, rate))) == ALL_KEYS
-
-
-@given(st.text("0123456789*#ABCD", max_size=8), st.lists(st.integers(1, 3000), max_size=8))
-def test_keys_survive_g711_noise_and_any_cut(keys: str, cuts: list[int]) -> None:
-    samples = g711.mulaw_decode(g711.mulaw_encode(generate(keys, 8000, tone_ms=60, gap_ms=50, level_dbfs=-20)))
-    noisy = samples + np.random.default_rng(0).normal(0, 60, len(samples)).astype(np.int16)
-    detector, found, at = Detector(8000), "", 0
-    for cut in [*cuts, len(noisy)]:
-        found += "".join(detector.feed(noisy[at : at + cut]))
-        at += cut
-    found += "".join(detector.feed(noisy[at:]))
-    assert found == keys
-
-
-def test_a_held_key_is_one_press_and_a_repeated_one_is_two() -> None:
-    assert Detector(8000).feed(generate("5", 8000, tone_ms=900)) == ["5"]
-    assert Detector(8000).feed(generate("55", 8000)) == ["5", "5"]
-
-
-def test_what_is_no_key() -> None:
-    time = np.arange(16000) / 8000
-    one_tone = (8000 * np.sin(2 * np.pi * 697 * time)).astype(np.int16)
-    noise = np.random.default_rng(1).normal(0, 6000, 16000).astype(np.int16)
-    dial_tone = (6000 * (np.sin(2 * np.pi * 350 * time) + np.sin(2 * np.pi * 440 * time))).astype(np.int16)
-    for samples in (one_tone, noise, dial_tone, np.zeros(16000, np.int16)):
-        assert Detector(8000).feed(samples) == []
-
-
-def test_unknown_keys_are_refused() -> None:
-    with pytest.raises(ValueError, match="no such key"):
-        generate("X", 8000)
+from audio import levels, wav
 
 
 def test_levels() -> None:

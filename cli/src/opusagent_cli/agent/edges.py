@@ -6,9 +6,6 @@ from typing import Any
 
 from fsa_engine.domain.definition import Task
 
-ENDS = frozenset({"done", "failed", "handoff", "handover"})
-"""Kinds of states that can end a task."""
-
 
 @dataclass(frozen=True)
 class Edge:

@@ -14,7 +14,9 @@ TARGET = "127.0.0.1:50051"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines for programs.")]
 SessionAt = Annotated[str, typer.Option("--session", help=f"HOST:PORT of the session service ({TARGET}).")]
-Data = Annotated[Path | None, typer.Option("--data", help="Data folder of a one-process OpusAgent, instead.")]
+Data = Annotated[
+    Path | None, typer.Option("--data", file_okay=False, help="Data folder of a one-process OpusAgent, instead.")
+]
 
 
 def audit(
@@ -27,7 +29,7 @@ def audit(
     """Show every decision of a session and verify that none was changed; exit code 1 if one was."""
     from opusagent_cli.audit import auditing
 
-    if not go(auditing.audit(session_id, _target(session, data), data, Terminal(json=json))):
+    if not go(auditing.audit(session_id, target_of(session, data), data, Terminal(json=json))):
         raise SystemExit(1)
 
 
@@ -51,14 +53,15 @@ def replay(
     from opusagent_cli.audit import replaying
 
     options = replaying.ReplayOptions(
-        session_id, since, with_, (agents or REPOSITORY / "agents",), _target(session, data), data
+        session_id, since, with_, (agents or REPOSITORY / "agents",), target_of(session, data), data
     )
     same = go(replaying.replay(options, Terminal(json=json)))
     if not same and (with_ is None or exit_code):
         raise SystemExit(1)
 
 
-def _target(session: str, data: Path | None) -> str:
+def target_of(session: str, data: Path | None) -> str:
+    """Return where session is asked, unless a data folder is read. Raises UsageError for both."""
     if session and data is not None:
         raise UsageError("give --session or --data, not both")
     return session or TARGET

@@ -1,25 +1,17 @@
 """Where steps are read from: a running session service, or the files of one process, running or not."""
 
 import contextlib
-import sqlite3
-import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from google.protobuf.message import DecodeError
-
-from chassis.bus import CALL_EVENTS, BusError
-from chassis.bus_inprocess.sqlite_log import read_file
 from chassis.rpc import RpcError, StatusCode
 from opusagent.events.v1.events_pb2 import CallEvent
 from opusagent.session.v1 import session_pb2 as api
-from opusagent_cli.options import UsageError
+from opusagent_cli.datafolder import LOG_FILE, facts_in, must_hold, sessions_in
 from opusagent_cli.serve import session_at
-
-LOG_FILE = "log.sqlite"
-SESSION_FILE = "session.sqlite"
+from opusagent_cli.visiting import unanswered
 
 
 @dataclass(frozen=True)
@@ -70,32 +62,20 @@ class FileLog:
 
     def __init__(self, data: Path) -> None:
         self._data = data
-        if not (data / LOG_FILE).is_file():
-            raise UsageError(f"{data}: holds no {LOG_FILE}; give the folder that OpusAgent was started with as --data")
+        must_hold(data, LOG_FILE)
 
     async def steps(self, session_id: str = "") -> list[LoggedStep]:
         """Read the log file."""
-        try:
-            records = read_file(self._data / LOG_FILE, CALL_EVENTS, session_id)
-        except BusError as error:
-            raise UsageError(str(error)) from error
-        return _steps(_event(record.value) for record in records)
+        return _steps(facts_in(self._data, session_id))
 
     async def heads(self, session_ids: Sequence[str]) -> dict[str, Head]:
         """Ask session's own code, on a copy of its file."""
-        from session.adapters.sqlite import SqliteStore
         from session.books import Books
 
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / SESSION_FILE
-            if not _copied(self._data / SESSION_FILE, copy):
+        async with sessions_in(self._data) as store:
+            if store is None:
                 return {}
-            store = SqliteStore(copy)
-            await store.start()
-            try:
-                records = [await Books(store).session(session_id) for session_id in session_ids]
-            finally:
-                await store.stop()
+            records = [await Books(store).session(session_id) for session_id in session_ids]
         known = [record for record in records if record is not None]
         return {one.session_id: Head(one.audit_index, one.audit_hash, one.session_key) for one in known}
 
@@ -113,7 +93,7 @@ class RemoteLog:
         try:
             return _steps([answer.event async for answer in self._client.WatchEvents(request)])
         except RpcError as error:
-            raise self._failed(error) from error
+            raise unanswered(self._target, error) from error
 
     async def heads(self, session_ids: Sequence[str]) -> dict[str, Head]:
         """Ask for each."""
@@ -123,22 +103,10 @@ class RemoteLog:
                 loaded = await self._client.LoadTask(api.LoadTaskRequest(session_id=session_id))
             except RpcError as error:
                 if error.code is not StatusCode.NOT_FOUND:
-                    raise self._failed(error) from error
+                    raise unanswered(self._target, error) from error
             else:
                 found[session_id] = Head(loaded.audit_index, loaded.audit_hash, loaded.session_key)
         return found
-
-    def _failed(self, error: RpcError) -> UsageError:
-        advice = "start it, or read a data folder with --data" if error.retriable else error.message
-        return UsageError(f"the session service at {self._target} does not answer: {advice}")
-
-
-def _event(value: bytes) -> CallEvent:
-    """Decode a fact; what is no fact is none of a session's steps."""
-    try:
-        return CallEvent.FromString(value)
-    except DecodeError:
-        return CallEvent()
 
 
 def _steps(events: Iterable[CallEvent]) -> list[LoggedStep]:
@@ -160,18 +128,3 @@ def _steps(events: Iterable[CallEvent]) -> list[LoggedStep]:
         )
         found[step] = None
     return list(found)
-
-
-def _copied(source: Path, copy: Path) -> bool:
-    """Copy a database that may be in use; False where there is none."""
-    if not source.is_file():
-        return False
-    try:
-        with (
-            contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as reader,
-            contextlib.closing(sqlite3.connect(copy)) as writer,
-        ):
-            reader.backup(writer)
-    except sqlite3.Error as error:
-        raise UsageError(f"cannot read {source}: {error}") from error
-    return True

@@ -24,7 +24,6 @@ Speak = Callable[[str, Json], AsyncIterator[tuple[str, bytes]]]
 
 MAX_APPEND_BYTES = 15 * 1024 * 1024
 MIN_COMMIT_MS = 100
-BETA_FIELDS = frozenset({"modalities", "input_audio_format", "output_audio_format", "turn_detection", "temperature"})
 
 
 class RealtimeSession:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 log = get_logger("simulator.stories")
 
-Predicate = Callable[[events.CallEvent], bool]
 _AGAIN_S = 0.5
 
 

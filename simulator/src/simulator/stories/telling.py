@@ -14,7 +14,11 @@ def tell(event: events.CallEvent) -> Telling | None:
     """How a fact reads; None for one that the caller's own ears tell better, or that says nothing to people."""
     kind = event.WhichOneof("fact")
     teller = _TELLERS.get(kind or "")
-    return teller(getattr(event, kind)) if teller is not None and kind else None
+    if teller is None or not kind:
+        return None
+    told = teller(getattr(event, kind))
+    # What `opusagent audit` and `replay` want to know.
+    return (told[0], f"{told[1]}, session {event.session_id}", told[2]) if told and kind == "call_started" else told
 
 
 def _turn(fact: events.TurnTaken) -> Telling | None:
