@@ -50,10 +50,12 @@ class Alarms:
     async def look(self) -> None:
         """Act on what is due now and find out when to look again."""
         try:
-            for session_id in await self._store.due(self._clock()):
-                with bound(session_id=session_id):
-                    await self._ring(session_id)
             self._next = await self._store.next_alarm()
+            if self._next is not None and self._next <= self._clock():
+                for session_id in await self._store.due(self._clock()):
+                    with bound(session_id=session_id):
+                        await self._ring(session_id)
+                self._next = await self._store.next_alarm()
             self._health.answered()
         except StoreError as error:
             if self._health.up:
