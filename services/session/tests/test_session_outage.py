@@ -43,6 +43,10 @@ class FlakyStore(MemoryStore):
         self._check_out()
         return await super().due(now_ms)
 
+    async def next_alarm(self):
+        self._check_out()
+        return await super().next_alarm()
+
 
 async def test_while_the_store_is_out_requests_are_unavailable_and_session_is_not_ready(make_world):
     store = FlakyStore()
