@@ -3,15 +3,18 @@
 `opusagent` (conftest) asserts that there is no traceback.
 """
 
+import contextlib
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import typer
 
 from opusagent_cli.__main__ import app
+from opusagent_cli.people import People
+from simulator.testing import ToneBook, ToneRecogniser, ToneSynthesiser
 
 WRONG_USE = 2
 """What click exits with, and a service whose settings are wrong."""
@@ -113,6 +116,7 @@ def up(opusagent, tmp_path: Path, tiny: Path):
         ({"TTS_ENGINE": "nope"}, [], "TTS_ENGINE: there is no 'nope': there are hibari, piper"),
         ({"KAFKA_SSL_CAFILE": "/nope"}, [], "KAFKA_SSL_CAFILE: cannot read /nope: No such file or directory"),
         ({"GRACE_SECONDS": "soon"}, [], "GRACE_SECONDS: "),
+        ({"DRAIN_SECONDS": "soon"}, ["--multi", "--kafka", DEAD, "--redis", f"redis://{DEAD}"], "DRAIN_SECONDS: "),
         ({}, ["--multi", "--kafka", "foo", "--redis", "foo"], "REDIS_URL: is not redis://HOST:PORT"),
         ({}, ["--multi", "--kafka", "foo", "--redis", "redis://h"], "KAFKA_BOOTSTRAP_SERVERS: 'foo' is not HOST:PORT"),
     ],
@@ -142,6 +146,38 @@ def test_a_taken_port_is_told_with_its_option(up, taken: int, option: str, multi
     said = up(*multi, "--port", 0, option, taken)
     assert said.code == 1
     assert f"{option}: port {taken} is taken; stop what listens there, or choose another with {option}" in said.err
+
+
+@pytest.fixture
+def quick_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulated people without speech engines, who come to no words here."""
+
+    @contextlib.asynccontextmanager
+    async def people() -> AsyncIterator[People]:
+        book = ToneBook()
+        ears, mouth = ToneRecogniser(book), ToneSynthesiser(book)
+        yield People(ears, mouth, mouth)
+
+    monkeypatch.setattr("opusagent_cli.calling.people", people)
+    monkeypatch.setattr("opusagent_cli.demo.people", people)
+
+
+@pytest.mark.usefixtures("quick_people")
+@pytest.mark.parametrize("protocol", ["twilio", "audiocodes"])
+@pytest.mark.parametrize("url", [f"ws://{DEAD}/media", f"http://{DEAD}"])
+def test_a_call_that_nobody_answers(opusagent, protocol: str, url: str) -> None:
+    said = opusagent("call", "--url", url, "--protocol", protocol, "--say", "hello")
+    assert said.code == 1
+    assert "not answered: " in said.out
+    assert f"nobody answers at {url}: is an OpusAgent there? `opusagent up` starts one" in said.out
+    assert "broke the protocol" not in said.out
+
+
+@pytest.mark.usefixtures("quick_people")
+def test_a_stand_in_whose_port_is_taken(opusagent, taken: int) -> None:
+    said = opusagent("realtime-standin", "--port", taken)
+    assert said.code == 1
+    assert f"--port: port {taken} is taken" in said.err
 
 
 def test_a_folder_that_holds_something_else_is_told(up, tmp_path: Path) -> None:

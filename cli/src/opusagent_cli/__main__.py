@@ -164,7 +164,8 @@ def call(
         request = CallRequest(url, protocol, turns, files, dtmf, drop_after, record, caller=caller, token=token)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    if not go(ring(request, Terminal(json=json))):
+    # What the far end did against the protocol is in the report.
+    if not go(ring(request, Terminal(json=json)), log_level="ERROR"):
         raise SystemExit(1)
 
 

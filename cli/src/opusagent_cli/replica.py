@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from chassis.retry import Backoff
 from opusagent_cli.options import SERVICES, UpOptions, settings_of
 
-DRAIN_S = float(os.environ.get("DRAIN_SECONDS") or 30)
 # Beyond the time that a service may take to drain.
 STOPPED_WITHIN_S = 15.0
 # One that was never ready has promised nothing.
@@ -67,12 +66,17 @@ class Replica:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         try:
-            seconds = DRAIN_S + STOPPED_WITHIN_S if self.was_ready else UNREADY_STOPPED_WITHIN_S
+            seconds = _drain_s() + STOPPED_WITHIN_S if self.was_ready else UNREADY_STOPPED_WITHIN_S
             await asyncio.wait_for(process.wait(), seconds)
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _drain_s() -> float:
+    """How long a service may take to drain: its own setting, or the setting's default."""
+    return float(os.environ.get("DRAIN_SECONDS") or 30)
 
 
 def replicas_of(options: UpOptions) -> list[Replica]:

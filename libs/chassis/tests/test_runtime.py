@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 
 import httpx
 import pytest
@@ -103,6 +104,13 @@ async def test_a_start_that_fails_is_exit_code_1(service) -> None:
     service.start_error = RuntimeError("no")
     assert await _ended(asyncio.create_task(supervise(service, _settings()))) == 1
     assert service.did == ["start", "stop"]
+
+
+async def test_an_operators_port_that_is_taken_is_exit_code_1(service) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        settings = ServiceSettings(ops_port=other.getsockname()[1])
+        assert await _ended(asyncio.create_task(supervise(service, settings))) == 1
+    assert service.did == []
 
 
 async def test_the_operators_port() -> None:

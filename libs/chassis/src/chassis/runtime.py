@@ -62,12 +62,15 @@ class _Told:
 
 async def _live(service: Service, settings: ServiceSettings, routes: Sequence[BaseRoute], told: _Told) -> int:
     started = False
-    ops = await serve_ops(
-        settings.ops_host,
-        settings.ops_port,
-        lambda: started and not told.once.is_set() and service.ready,
-        routes,
-    )
+
+    def ready() -> bool:
+        return started and not told.once.is_set() and service.ready
+
+    try:
+        ops = await serve_ops(settings.ops_host, settings.ops_port, ready, routes)
+    except OSError as error:
+        _log.error("the operator's port cannot be had, set another as OPS_PORT", port=settings.ops_port, why=str(error))
+        return 1
     try:
         _log.info("starting", ops_port=ops.port)
         started = await _unless(told.once, service.start())
