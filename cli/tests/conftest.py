@@ -1,3 +1,6 @@
+import contextlib
+import random
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -132,3 +135,14 @@ def shop(tiny: Path) -> Path:
 def texts() -> tuple[str, str]:
     """The tiny agent's definition and its tool server."""
     return TINY, SHOP
+
+
+@pytest.fixture
+def row_of_ports() -> int:
+    """The first of ten ports in a row that are free, below those that the system hands out by itself."""
+    for first in random.sample(range(20_000, 32_000, 10), 100):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for port in range(first, first + 10):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+    raise AssertionError("no ten ports are free")

@@ -141,11 +141,25 @@ def test_all_wrong_settings_are_named_at_once(up, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("option", ["--port", "--ops-port"])
-@pytest.mark.parametrize("multi", [[], ["--multi", "--kafka", DEAD, "--redis", f"redis://{DEAD}"]])
-def test_a_taken_port_is_told_with_its_option(up, taken: int, option: str, multi: list[str]) -> None:
-    said = up(*multi, "--port", 0, option, taken)
+def test_a_taken_port_is_told_with_its_option(up, taken: int, option: str) -> None:
+    said = up("--port", 0, option, taken)
     assert said.code == 1
     assert f"{option}: port {taken} is taken; stop what listens there, or choose another with {option}" in said.err
+
+
+@pytest.mark.parametrize("option", ["--port", "--ops-port", "--session-port"])
+def test_a_taken_port_of_a_service_apart(up, taken: int, row_of_ports: int, option: str) -> None:
+    ports = {"--port": row_of_ports, "--session-port": row_of_ports + 1, "--ops-port": row_of_ports + 2, option: taken}
+    multi = ["--multi", "--kafka", DEAD, "--redis", f"redis://{DEAD}"]
+    said = up(*multi, *(word for pair in ports.items() for word in pair))
+    assert said.code == 1
+    assert f"port {taken} is taken" in said.err
+
+
+def test_services_apart_must_know_their_ports(up) -> None:
+    said = up("--multi", "--kafka", DEAD, "--redis", f"redis://{DEAD}", "--port", 1)
+    assert said.code == 1
+    assert "--ops-port, --session-port: with --multi the services must know their ports" in said.err
 
 
 @pytest.fixture

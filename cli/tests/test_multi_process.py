@@ -1,8 +1,6 @@
 """`opusagent up --multi`: what is waited for, what is started again, what is final."""
 
 import asyncio
-import contextlib
-import random
 import socket
 import sys
 from pathlib import Path
@@ -34,19 +32,9 @@ class Said:
                 await self._new.wait()
 
 
-def _row_of_free_ports() -> int:
-    """The first of ten ports in a row that are free, below those that the system hands out by itself."""
-    for first in random.sample(range(20_000, 32_000, 10), 100):
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for port in range(first, first + 10):
-                stack.enter_context(socket.create_server(("127.0.0.1", port)))
-            return first
-    raise AssertionError("no ten ports are free")
-
-
 @pytest.fixture
-def options(tmp_path: Path) -> UpOptions:
-    first = _row_of_free_ports()
+def options(tmp_path: Path, row_of_ports: int) -> UpOptions:
+    first = row_of_ports
     return UpOptions(
         port=first,
         ops_port=first + 2,

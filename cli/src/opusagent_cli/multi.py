@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from chassis.settings import WRONG_SETTINGS
 from opusagent_cli.configured import check
-from opusagent_cli.options import SERVICES, NotConfiguredError, UpOptions
+from opusagent_cli.options import SERVICES, NotConfiguredError, UpOptions, UsageError
 from opusagent_cli.ports import must_be_free
 from opusagent_cli.replica import Replica, replicas_of
 
@@ -35,17 +35,23 @@ class MultiProcess:
         self._say = say
         self.replicas = replicas_of(options)
         check((replica.service, replica.settings) for replica in self.replicas)
+        self._check_ports(options)
+        self._watchers: list[asyncio.Task[None]] = []
+        self._refusing = asyncio.Event()
+        self._refused = ""
+        self._up = False
+        self._stopping = False
+
+    def _check_ports(self, options: UpOptions) -> None:
+        given = {"--port": options.port, "--ops-port": options.ops_port, "--session-port": options.session_port}
+        if unknown := [option for option, port in given.items() if not port]:
+            raise UsageError(f"{', '.join(unknown)}: with --multi the services must know their ports; give one above 0")
         for replica in self.replicas:
             must_be_free("--ops-port", "127.0.0.1", replica.ops_port)
             if replica.service == "gateway":
                 must_be_free("--port", options.host, int(replica.settings["PORT"]))
             if replica.service == "session":
                 must_be_free("--session-port", "127.0.0.1", int(replica.settings["SESSION_PORT"]))
-        self._watchers: list[asyncio.Task[None]] = []
-        self._refusing = asyncio.Event()
-        self._refused = ""
-        self._up = False
-        self._stopping = False
 
     async def start(self) -> None:
         """Start session first, then the others; returns when all are ready, however long that takes.
