@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from chassis import tracing
 from chassis.rpc import RpcError, remote
 from opusagent.events.v1.events_pb2 import CallEvent
 from opusagent.session.v1 import session_pb2
@@ -37,12 +38,14 @@ async def one_process(options: UpOptions, say: Callable[[str], None]) -> AsyncIt
     # Imported here: the speech engines take a second to import, which `--help` should not wait for.
     from opusagent_cli.oneprocess import OneProcess
 
+    tracing.configure("opusagent")
     system = OneProcess(options)
     try:
         await system.start(say)
         yield system
     finally:
         await system.stop()
+        await asyncio.to_thread(tracing.shutdown)
 
 
 class _Remote:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from structlog.testing import capture_logs
 
 from chassis import tracing
@@ -146,6 +148,21 @@ async def test_the_trace_goes_along(client, servicer) -> None:
         await client.LeaseSlot(pb.LeaseSlotRequest())
     assert servicer.trace_ids == [caller.get_span_context().trace_id]
     assert tracing.inject() == ()
+
+
+async def test_a_request_outside_a_trace_begins_none(client, servicer) -> None:
+    exporter = InMemorySpanExporter()
+    tracing.export_to(SimpleSpanProcessor(exporter), "test")
+    try:
+        await client.LeaseSlot(pb.LeaseSlotRequest())
+        with tracing.span("call"):
+            await client.LeaseSlot(pb.LeaseSlotRequest())
+    finally:
+        tracing.shutdown()
+    names = [span.name for span in exporter.get_finished_spans()]
+    assert names[-2:] == ["LeaseSlot", "call"]
+    assert names[:-2] in ([], ["opusagent.session.v1.SessionService/LeaseSlot"])
+    assert servicer.trace_ids[0] == 0
 
 
 async def test_a_remote_client_tries_again_while_unavailable(servicer) -> None:

@@ -10,10 +10,9 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import REGISTRY
 
-from chassis import logging, tracing, unknown
+from chassis import logging, unknown
 from chassis.settings import KafkaSecurity, LogFormat, ServiceSettings, SettingsError, load, read
 from opusagent.events.v1.events_pb2 import CallEvent
 from opusagent.media.v1.inbox_pb2 import FsaItem, RelayInbox, RelayItem
@@ -79,30 +78,6 @@ def test_the_console_shows_no_values_either(capsys, lines, fmt) -> None:
         logging.get_logger("test").exception("failed")
     assert caller_number not in stream.getvalue()
     assert "ValueError: no" in stream.getvalue()
-
-
-def test_trace_context_crosses_headers() -> None:
-    tracer = TracerProvider().get_tracer("test")
-    assert tracing.inject() == ()
-    assert tracing.extract(()) is None
-    with tracer.start_as_current_span("here") as here:
-        headers = tracing.inject()
-    context = tracing.extract(headers)
-    with tracer.start_as_current_span("there", context=context) as there:
-        assert there.get_span_context().trace_id == here.get_span_context().trace_id
-
-
-@given(st.binary(max_size=64))
-def test_garbage_in_a_trace_header_is_ignored(value: bytes) -> None:
-    tracing.extract((("traceparent", value),))
-
-
-def test_without_an_exporter_tracing_stays_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(tracing.ENDPOINT_VARIABLE, "http://127.0.0.1:1")
-    monkeypatch.setattr(tracing, "_EXPORTERS", ("no.such.module",))
-    with structlog.testing.capture_logs() as logged:
-        tracing.configure("gateway")
-    assert [line["log_level"] for line in logged] == ["warning"]
 
 
 def _count(name: str, message: str) -> float:

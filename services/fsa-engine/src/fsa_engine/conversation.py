@@ -97,12 +97,13 @@ class Conversation:
 
     def _put(self, item: Job | Returned | ToolProgressed | TakeOver | Visit | Announced) -> None:
         self._unfinished += 1
-        self._jobs.put_nowait(Job(event=item) if isinstance(item, Returned | ToolProgressed) else item)
+        job = Job(item, trace=tracing.current()) if isinstance(item, Returned | ToolProgressed) else item
+        self._jobs.put_nowait(job)
 
     def _wake(self, due_ms: int) -> None:
         call_id = self._state.snapshot.call.call_id if self._state is not None else ""
         passed = TimePassed(event_id=f"{call_id}/time-{due_ms}", at_ms=max(due_ms, self._ports.clock()))
-        self._put(Job(event=passed))
+        self._put(Job(event=passed, trace=tracing.current()))
 
     async def run(self, idle_seconds: Callable[[], float]) -> None:
         """Step events until none came, and nothing went on, for as long as `idle_seconds` says."""
@@ -133,7 +134,8 @@ class Conversation:
         with logging.bound(session_id=self.session_id):
             try:
                 if isinstance(task, Announced):
-                    await self._announced(task.line)
+                    with tracing.under(task.trace):
+                        await self._announced(task.line)
                 elif isinstance(task, Visit):
                     self.lines.visitor = task.line
                     await self._load(None)
@@ -189,7 +191,8 @@ class Conversation:
         self.lines.follow(job.line)
         call_id = self.lines.call_id
         started = time.perf_counter()
-        with logging.bound(call_id=call_id, session_id=self.session_id), tracing.span(f"fsa {kind}", job.trace):
+        about = {"call_id": call_id, "session_id": self.session_id}
+        with logging.bound(**about), tracing.span(f"fsa {kind}", job.trace, about=about):
             try:
                 await (self._open(job) if job.plan_styles is not None else self._step(job))
                 saved = True

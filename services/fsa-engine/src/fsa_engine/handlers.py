@@ -39,7 +39,7 @@ class InboxReader:
             if isinstance(task, Job):
                 self._conversations.submit(item.session_id, replace(task, trace=trace))
             elif task is not None:
-                self._conversations.attend(item.session_id, task)
+                self._conversations.attend(item.session_id, replace(task, trace=trace))
 
     def _task(self, item: FsaItem) -> Job | Announced | None:
         body = unknown.body(item, SERVICE)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chassis import tracing
 from chassis.facts import FactLog
 from chassis.ids import Clock
 from chassis.logging import get_logger
@@ -99,11 +100,11 @@ class IntentRunner:
 
         Never raises for what a tool or a model does. Raises Elsewhere when another process carries it out.
         """
-        if work.intent.kind == "reason":
-            return await self._reason(work)
         if work.intent.kind == "handover":
             return self._hand_over(work)
-        return await self._call_tool(work)
+        kind = "reason" if work.intent.kind == "reason" else "tool"
+        with tracing.span(f"fsa {kind}"):
+            return await (self._reason(work) if kind == "reason" else self._call_tool(work))
 
     def abandoned(self, intent: Intent) -> Returned:
         """Return the result of an intent that nobody waits for any more."""

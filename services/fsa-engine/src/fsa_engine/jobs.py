@@ -15,7 +15,8 @@ class Job:
     """An event to be stepped. `line`: the call it came from; None for results of intents.
 
     `answer`: the relay waits for outputs, even for none. `plan_styles`: it is a plan request; what the relay can do.
-    `sealed`: the digit of a KeyPressed event whose caller is private. `done`: is told whether the step was saved.
+    `sealed`: the digit of a KeyPressed event whose caller is private. `trace`: what the
+    event comes from. `done`: is told whether the step was saved.
     """
 
     event: Event
@@ -32,3 +33,4 @@ class Announced:
     """A gateway says that it has the call of a line."""
 
     line: Line
+    trace: Context | None = None

@@ -17,6 +17,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from opentelemetry.trace import SpanKind
+
+from chassis import tracing
 from chassis.facts import FactLog
 from chassis.ids import Clock
 from fsa_engine.adapters.mcp_tools import Failure, Outcome, ToolServer
@@ -171,7 +174,8 @@ class Attempt:
         self.made += 1
         self.journal.called()
         call = self.call
-        outcome = await self.server.call(call.tool, call.arguments, call.intent_id, call.seconds, self.progressed)
+        with tracing.span(f"tool {call.tool}", kind=SpanKind.CLIENT):
+            outcome = await self.server.call(call.tool, call.arguments, call.intent_id, call.seconds, self.progressed)
         if outcome.failure is Failure.LOST and self.server.ends_with_connection and self.witness is self.server:
             self.over_ms = 0
         return outcome

@@ -1,5 +1,6 @@
 """Calls that another gateway has, or had, when telephony speaks of them to this one."""
 
+from chassis import tracing
 from chassis.bus import Bus
 from chassis.facts import FactLog
 from chassis.ids import Clock
@@ -40,10 +41,12 @@ class Elsewhere:
         attached = await self._desk.attach(channel, provider_call_id, gateway_slot)
         if found.transfer.answered and reason == EndReason.END_REASON_CALLER_HUNG_UP:
             reason = EndReason.END_REASON_TRANSFERRED
-        poster = Poster(self._bus, self._clock, attached.call, attached.route)
-        if found.transfer.transfer.target:
-            self._transfer_over(found, poster, reason, detail)
-        self._record_end(found, reason, detail)
+        trace = tracing.from_field(attached.traceparent)
+        poster = Poster(self._bus, self._clock, attached.call, attached.route, trace=trace)
+        with tracing.under(trace):
+            if found.transfer.transfer.target:
+                self._transfer_over(found, poster, reason, detail)
+            self._record_end(found, reason, detail)
         poster.closed(reason)
         return True
 

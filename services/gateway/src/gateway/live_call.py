@@ -7,6 +7,10 @@ comes in as `Surroundings`.
 import asyncio
 from collections.abc import Callable
 
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Span
+
+from chassis import tracing
 from chassis.logging import get_logger
 from gateway import metrics
 from gateway.domain.call import CallState, LegEvent, Phase, Step, Wait
@@ -36,9 +40,11 @@ class LiveCall:
         media_ms: int,
         *,
         private: bool = False,
+        span: Span = INVALID_SPAN,
     ) -> None:
-        """`media_ms`: caller media that went before this socket; `private`: see `privacy`."""
+        """`media_ms`: caller media that went before this socket; `private`: see `privacy`; `span`: ends with it."""
         self._around = around
+        self._span = span
         self._poster = poster
         self.info = poster.call
         self.provider_call_id = provider_call_id
@@ -65,6 +71,11 @@ class LiveCall:
     def route(self) -> Route:
         """Who serves the call, as far as known here."""
         return self._poster.route
+
+    @property
+    def trace(self) -> Context | None:
+        """The trace of the call, as the parent of what belongs to it."""
+        return self._poster.trace
 
     @property
     def media_ms(self) -> int:
@@ -287,6 +298,7 @@ class LiveCall:
         metrics.CALLS_ENDED.labels(EndReason.Name(reason).removeprefix("END_REASON_").lower()).inc()
         metrics.CALL_SECONDS.observe(duration_ms / 1000)
         self._log.info("call ended", reason=EndReason.Name(reason), duration_ms=duration_ms)
+        self._span.set_attribute("end_reason", EndReason.Name(reason))
         self.transfers.call_ended(reason, detail)
         self._record("ended", call_ended=CallEnded(reason=reason, detail=detail[:200], duration_ms=duration_ms))
         self._poster.closed(reason)
@@ -307,6 +319,7 @@ class LiveCall:
         leg, self._leg = self._leg, None
         if leg is not None:
             leg.close(1000, why)
+        self._span.end()
         self._around.gone(self)
 
     def let_go(self) -> None:
@@ -326,4 +339,5 @@ class LiveCall:
 
     def _record(self, event: str | None, **fact: CallEnded | CallReattached | SocketLost) -> None:
         event_id = f"{self.info.call_id}/{event}" if event else None
-        self._around.facts.record_soon(self.info.session_id, self.info.call_id, event_id, **fact)
+        with tracing.under(self._poster.trace):
+            self._around.facts.record_soon(self.info.session_id, self.info.call_id, event_id, **fact)

@@ -1,7 +1,9 @@
 """What one call tells its relay and its engine."""
 
-from chassis import sealing
-from chassis.bus import FSA_INBOX, RELAY_INBOX, Bus
+from opentelemetry.context import Context
+
+from chassis import sealing, tracing
+from chassis.bus import FSA_INBOX, RELAY_INBOX, Bus, Headers
 from chassis.ids import Clock
 from opusagent.call.v1.call_pb2 import CallInfo, EndReason, Route, TransferOutcome, TransferResult
 from opusagent.fsa.v1.fsa_pb2 import KeyPress
@@ -23,14 +25,28 @@ _EVENTS_PER_GENERATION = 10_000
 
 
 class Poster:
-    """Posts to the inboxes of one call's route, numbering what it posts."""
+    """Posts to the inboxes of one call's route, numbering what it posts.
 
-    def __init__(self, bus: Bus, clock: Clock, call: CallInfo, route: Route, session_key: bytes = b"") -> None:
-        """`session_key`: seals what is for the engine alone."""
+    Events carry the call's trace. Audio and `Heard` do not, for an item with headers is a record of its own.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        clock: Clock,
+        call: CallInfo,
+        route: Route,
+        session_key: bytes = b"",
+        *,
+        trace: Context | None = None,
+    ) -> None:
+        """`session_key`: seals what is for the engine alone; `trace`: the call's."""
         self._bus = bus
         self._clock = clock
         self.call = call
         self._session_key = session_key
+        self.trace = trace
+        self._headers = tracing.inject(trace) if trace is not None else ()
         self._frame = RelayInbox(
             items=[
                 RelayItem(head=Head(call_id=call.call_id, sender=SENDER_GATEWAY), audio=CallerAudio()),
@@ -53,7 +69,7 @@ class Poster:
     def opened(self, reattached: bool, media_ms: int) -> None:
         """Say that the call is here, to relay and engine."""
         opened = CallOpened(call=self.call, route=self.route, reattached=reattached)
-        self._relay(RelayItem(head=self._relay_head(media_ms), opened=opened))
+        self._relay(RelayItem(head=self._relay_head(media_ms), opened=opened), self._headers)
         self._engine(f"g{self.route.gateway_generation}/opened", FsaItem(opened=opened))
 
     def caller_audio(self, media_ms: int, audio: bytes) -> None:
@@ -74,7 +90,8 @@ class Poster:
         """Pass a key press on; in private the engine alone learns which, and relay and topics that there was one."""
         self._keys += 1
         key = self._in_private(digit) if private else KeyPress(digit=digit)
-        self._relay(RelayItem(head=self._relay_head(media_ms), key=KeyPress(digit="" if private else digit)))
+        told = KeyPress(digit="" if private else digit)
+        self._relay(RelayItem(head=self._relay_head(media_ms), key=told), self._headers)
         self._engine(f"k{self._number(self._keys)}", FsaItem(key=key), media_ms)
 
     def _in_private(self, digit: str) -> KeyPress:
@@ -87,7 +104,7 @@ class Poster:
         self._transfers += 1
         event = f"t{self._number(self._transfers)}"
         result = TransferResult(outcome=outcome, detail=detail[:200], event_id=f"{self.call.call_id}/{event}")
-        self._relay(RelayItem(head=self._relay_head(), transferred=result))
+        self._relay(RelayItem(head=self._relay_head(), transferred=result), self._headers)
         self._engine(event, FsaItem(transferred=result))
 
     def _number(self, count: int) -> int:
@@ -96,7 +113,7 @@ class Poster:
     def closed(self, reason: EndReason) -> None:
         """Say that the leg has ended, to relay and engine; nothing follows."""
         closed = CallClosed(reason=reason)
-        self._relay(RelayItem(head=self._relay_head(), closed=closed))
+        self._relay(RelayItem(head=self._relay_head(), closed=closed), self._headers)
         self._engine("closed", FsaItem(closed=closed))
 
     def _relay_head(self, media_ms: int = 0) -> Head:
@@ -112,8 +129,8 @@ class Poster:
             media_ms=media_ms,
         )
 
-    def _relay(self, item: RelayItem) -> None:
-        self._bus.post(RELAY_INBOX, self._relay_slot, RelayInbox(items=[item]).SerializeToString())
+    def _relay(self, item: RelayItem, headers: Headers = ()) -> None:
+        self._bus.post(RELAY_INBOX, self._relay_slot, RelayInbox(items=[item]).SerializeToString(), headers)
 
     def _engine(self, event: str, item: FsaItem, media_ms: int = 0) -> None:
         self._to_engine += 1
@@ -122,4 +139,4 @@ class Poster:
         item.occurred_at_ms = self._clock()
         item.route.CopyFrom(self.route)
         item.session_id = self.call.session_id
-        self._bus.post(FSA_INBOX, self.route.engine_slot, FsaInbox(items=[item]).SerializeToString())
+        self._bus.post(FSA_INBOX, self.route.engine_slot, FsaInbox(items=[item]).SerializeToString(), self._headers)

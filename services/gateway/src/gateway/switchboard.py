@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opentelemetry.trace import Span
+
+from chassis import tracing
 from chassis.bus import Bus
 from chassis.facts import FactLog
 from chassis.ids import Clock
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 
 REMEMBERED = 10_000
 """Legs that ended here, remembered so that a late webhook gets the right answer."""
+
+CALL_SPAN = "call"
+"""A call from the moment its leg is accepted until it leaves this gateway: the root of its trace."""
 
 Opened = OpenCallResponse | AttachCallResponse
 
@@ -129,17 +135,30 @@ class Switchboard:
             now_ms=self._clock(),
             resume_session_id=arrival.resume_session_id,
         )
-        opened = await self.desk.open(request)
+        span = tracing.begin(CALL_SPAN, known.trace if known is not None else None)
+        try:
+            with tracing.under(tracing.context_in(span)):
+                opened = await self.desk.open(request)
+        except BaseException as error:
+            tracing.fail(span, error)
+            span.end()
+            raise
+        tracing.link(span, tracing.from_field(opened.traceparent))
         if opened.reattached:
+            span.update_name("call reattached")
+            span.end()
             leg.format = from_message(opened.call.format)
             return self._take_over(arrival.provider_call_id, opened, leg)
-        call = self._enter(arrival.provider_call_id, opened, leg, 0)
-        started = CallStarted(call=opened.call, provider_call_id=arrival.provider_call_id)
-        self._facts.record_soon(
-            opened.call.session_id, opened.call.call_id, f"{opened.call.call_id}/started", call_started=started
-        )
-        metrics.CALLS_STARTED.labels(channel_name(arrival.channel)).inc()
+        call = self._enter(arrival.provider_call_id, opened, leg, 0, span=span)
+        self._record_start(arrival, opened, span)
         return call
+
+    def _record_start(self, arrival: Arrival, opened: OpenCallResponse, span: Span) -> None:
+        info = opened.call
+        started = CallStarted(call=info, provider_call_id=arrival.provider_call_id)
+        with tracing.under(tracing.context_in(span)):
+            self._facts.record_soon(info.session_id, info.call_id, f"{info.call_id}/started", call_started=started)
+        metrics.CALLS_STARTED.labels(channel_name(arrival.channel)).inc()
 
     async def resume(self, channel: Channel, provider_call_id: str) -> AttachCallResponse:
         """Take a live call over for a leg that has come back; follow with `attach`.
@@ -160,22 +179,26 @@ class Switchboard:
             call.attach(leg, opened.route, private=opened.caller_private)
             return call
         elapsed_ms = max(0, self._clock() - info.started_at_ms)
-        call = self._enter(provider_call_id, opened, leg, elapsed_ms, reattached=True)
+        span = tracing.begin(CALL_SPAN, tracing.from_field(opened.traceparent))
+        call = self._enter(provider_call_id, opened, leg, elapsed_ms, span=span, reattached=True)
         fact = CallReattached(gateway_generation=opened.route.gateway_generation)
-        self._facts.record_soon(info.session_id, info.call_id, call_reattached=fact)
+        with tracing.under(tracing.context_in(span)):
+            self._facts.record_soon(info.session_id, info.call_id, call_reattached=fact)
         metrics.REATTACHED.labels(channel_name(info.channel)).inc()
         if opened.transfer.transfer.target:
             call.transfers.back(leg, opened.transfer.transfer)
         return call
 
     def _enter(
-        self, provider_call_id: str, opened: Opened, leg: Leg, media_ms: int, *, reattached: bool = False
+        self, provider_call_id: str, opened: Opened, leg: Leg, media_ms: int, *, span: Span, reattached: bool = False
     ) -> LiveCall:
         info = opened.call
-        poster = Poster(self._bus, self._clock, info, opened.route, opened.session_key)
+        span.set_attributes({"call_id": info.call_id, "session_id": info.session_id})
+        trace = tracing.context_in(span)
+        poster = Poster(self._bus, self._clock, info, opened.route, opened.session_key, trace=trace)
         control = self._controls.get(info.channel) or NoLegControl()
         around = Surroundings(self._session, self._facts, self._clock, control, self._waits, self._tasks, self._gone)
-        call = LiveCall(around, poster, leg, provider_call_id, media_ms, private=opened.caller_private)
+        call = LiveCall(around, poster, leg, provider_call_id, media_ms, private=opened.caller_private, span=span)
         self._calls[info.call_id] = call
         self._by_leg[info.channel, provider_call_id] = call
         self._empty.clear()

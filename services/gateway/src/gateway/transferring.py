@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from chassis import tracing
 from gateway import metrics
 from gateway.domain.call import LegEvent, Phase
 from gateway.domain.transfer import is_target, one_line, ring_seconds
@@ -86,7 +87,8 @@ class Transfer:
 
     def _record(self, **fact: TransferStarted | TransferEnded) -> None:
         call = self._poster.call
-        self._around.facts.record_soon(call.session_id, call.call_id, None, **fact)
+        with tracing.under(self._poster.trace):
+            self._around.facts.record_soon(call.session_id, call.call_id, None, **fact)
 
 
 class OnCall(Protocol):

@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
+from opentelemetry.context import Context
+
 from audio.formats import Format
 from audio.transcode import Transcoder
 from chassis.bus import Bus
@@ -54,8 +56,9 @@ def model_format(can: Capabilities, call_format: Format) -> Format:
     return call_format if can.formats is None or call_format in can.formats else can.formats[0]
 
 
-def _link(opened: CallOpened, around: Surroundings, transcript: Transcript) -> Links:
-    engine = EngineLink(around.bus, around.stamper, around.timers, around.clock, call=opened.call, route=opened.route)
+def _link(opened: CallOpened, around: Surroundings, transcript: Transcript, trace: Context | None) -> Links:
+    call, route = opened.call, opened.route
+    engine = EngineLink(around.bus, around.stamper, around.timers, around.clock, call=call, route=route, trace=trace)
     gateway = GatewayLink(around.bus, around.stamper, opened.call.call_id, opened.route)
     return Links(engine, gateway, transcript, around.timers)
 
@@ -63,15 +66,17 @@ def _link(opened: CallOpened, around: Surroundings, transcript: Transcript) -> L
 class Call:
     """Of one call."""
 
-    def __init__(self, opened: CallOpened, around: Surroundings, transcript: Transcript) -> None:
-        """Raises ValueError when the call's audio format is none of the contract's."""
+    def __init__(
+        self, opened: CallOpened, around: Surroundings, transcript: Transcript, trace: Context | None = None
+    ) -> None:
+        """`trace`: the call's. Raises ValueError when the call's audio format is none of the contract's."""
         self.info: CallInfo = opened.call
         self._around = around
         self._transcript = transcript
         self._format = audio_format(opened.call.format)
         self._model_format = model_format(around.backend.capabilities, self._format)
         state = Conversation(Outputs(opened.route.relay_generation), Gate(self._model_format.bytes_per_ms))
-        links = self._links = _link(opened, around, transcript)
+        links = self._links = _link(opened, around, transcript, trace)
         can, to_call = around.backend.capabilities, Transcoder(self._model_format, self._format)
         self._agent = Agent(self.info.call_id, state, links, can, to_call)
         to_model = Transcoder(self._format, self._model_format)

@@ -3,6 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from opentelemetry.context import Context
+
 from chassis.heads import Gate
 from chassis.logging import bound, get_logger
 from llm_relay.adapters.transcript import Transcript
@@ -35,20 +37,21 @@ class Calls:
         """A live call."""
         return self._live.get(call_id)
 
-    def open(self, opened: CallOpened) -> None:
-        """A call begins, or comes back on another socket."""
+    def open(self, opened: CallOpened, trace: Context | None = None) -> None:
+        """A call begins, in a trace of its own, or comes back on another socket."""
         known = self._live.get(opened.call.call_id)
         if known is None:
-            self._begin(opened)
+            self._begin(opened, trace)
         elif opened.reattached:
             known.dialogue.reattached(opened.route)
         else:
             known.dialogue.moved(opened.route)
 
-    def _begin(self, opened: CallOpened) -> None:
-        transcript = Transcript(self._session, opened.call, self._around.clock, self._around.sleep)
+    def _begin(self, opened: CallOpened, trace: Context | None) -> None:
+        around = self._around
+        transcript = Transcript(self._session, opened.call, around.clock, around.sleep, trace=trace)
         try:
-            call = Call(opened, self._around, transcript)
+            call = Call(opened, around, transcript, trace)
         except ValueError as error:
             _log.error("a call in a format that is none of the contract's", why=str(error))
             return

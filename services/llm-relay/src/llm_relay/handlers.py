@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from chassis import tracing
 from chassis.bus import Headers
 from chassis.logging import bound, get_logger
 from chassis.unknown import body, parse
@@ -26,11 +27,11 @@ class Inbox:
         inbox = parse(RelayInbox, record, SERVICE)
         for item in inbox.items if inbox is not None else ():
             try:
-                self._handle(item)
+                self._handle(item, headers)
             except Exception:
                 _log.exception("an item could not be handled", call_id=item.head.call_id)
 
-    def _handle(self, item: RelayItem) -> None:
+    def _handle(self, item: RelayItem, headers: Headers) -> None:
         head = item.head
         if not self._calls.gate.admit(head):
             return
@@ -41,14 +42,14 @@ class Inbox:
                 call.dialogue.audio(item.audio.audio, head.media_ms)
             return
         if name is not None:
-            self._control(name, item)
+            self._control(name, item, headers)
 
-    def _control(self, name: str, item: RelayItem) -> None:
+    def _control(self, name: str, item: RelayItem, headers: Headers) -> None:
         call = self._calls.get(item.head.call_id)
         session_id = item.opened.call.session_id if name == "opened" else call.info.session_id if call else ""
         with bound(call_id=item.head.call_id, session_id=session_id):
             if name == "opened":
-                self._calls.open(item.opened)
+                self._calls.open(item.opened, tracing.extract(headers))
             elif call is None:
                 STRAY.inc()
             elif name == "closed":

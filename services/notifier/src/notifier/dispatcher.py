@@ -8,6 +8,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 
+from chassis import tracing
 from chassis.logging import bound, get_logger
 from notifier import metrics
 from opusagent.notify.v1.notify_pb2 import NotifyCommand
@@ -61,7 +62,9 @@ class Dispatcher:
         try:
             while waiting:
                 command = waiting.popleft()
-                with bound(session_id=command.session_id, call_id=command.call_id):
+                about = {"session_id": command.session_id, "call_id": command.call_id}
+                trace = tracing.from_field(command.traceparent)
+                with bound(**about), tracing.child(f"notifier {command.WhichOneof('command')}", trace, about=about):
                     await self._run(command)
         finally:
             for _ in waiting:

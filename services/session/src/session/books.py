@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from chassis import tracing
 from chassis.bus import CALL_EVENTS, NOTIFY_OUTBOX
 from opusagent.session.v1.session_pb2 import SaveTaskResponse
 from opusagent.session.v1.state_pb2 import CallerRecord, SessionRecord
@@ -154,6 +155,7 @@ class Books:
             session=SessionRecord.FromString(known) if known else None,
             caller=CallerRecord.FromString(before[keys[-1]] if with_caller else b""),
             saved_rows=reading.rows,
+            effects=Effects(tracing.traceparent()),
         )
         was_live = page.session is not None and drops.live_call(page.session) is not None
         result = decide(page)

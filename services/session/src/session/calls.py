@@ -81,6 +81,7 @@ class Calls:
             session_key=answer.session_key,
             caller_private=answer.caller_private,
             transfer=answer.transfer if answer.HasField("transfer") else None,
+            traceparent=answer.traceparent,
         )
 
     async def find(self, request: api.FindCallRequest) -> api.FindCallResponse:
@@ -126,7 +127,10 @@ class Calls:
         def decide(page: Page) -> bool:
             if page.session is None:
                 return False
-            return rules.end_call(page.session, call_id, reason, min(ended_at or now, now), self._policy)
+            news = rules.end_call(page.session, call_id, reason, min(ended_at or now, now), self._policy)
+            if news:
+                rules.note_trace(page.session, call_id, page.effects.traceparent)
+            return news
 
         if not await self._books.change(session_id, decide):
             _log.info("the end of a call that is not live")
@@ -185,6 +189,7 @@ class Calls:
             if rules.find(page.session, claim.call_id) is not None:
                 return _attach(page.session, claim.call_id, request.gateway_slot)
             opened = rules.open_call(page.session, request, claim.call_id, route, self._clock())
+            rules.note_trace(page.session, claim.call_id, page.effects.traceparent)
             if number:
                 rules.remember(page.caller, claim.session_id)
             return views.opened_view(page.session, opened)

@@ -1,10 +1,13 @@
 """What happens between calls: alarms, incoming messages, attempts to dial, opt-outs."""
 
+from opentelemetry.context import Context
+
+from chassis import tracing
 from chassis.ids import Clock
 from chassis.logging import get_logger
 from opusagent.events.v1.events_pb2 import SmsReceived
 from opusagent.session.v1 import session_pb2 as api
-from opusagent.session.v1.state_pb2 import DROP_STATE_PENDING, DROP_STATE_SMS_REQUESTED
+from opusagent.session.v1.state_pb2 import DROP_STATE_PENDING, DROP_STATE_SMS_REQUESTED, SessionRecord
 from session import metrics
 from session.books import Books, Page
 from session.domain import alarms, commands, messages, numbers
@@ -35,7 +38,10 @@ class Continuity:
             texted = page.session.drop.state == DROP_STATE_SMS_REQUESTED
             return ("sms_requested" if texted else "no_sms") if decided else ""
 
-        outcome = await self._books.change(session_id, decide, number=await self._number_of(session_id))
+        session = await self._books.session(session_id)
+        number = numbers.normalise(session.caller) if session is not None else ""
+        with tracing.child("session alarm", _trace(session)):
+            outcome = await self._books.change(session_id, decide, number=number)
         if outcome:
             metrics.DROPS.labels(outcome).inc()
 
@@ -64,7 +70,9 @@ class Continuity:
             wanted = messages.request_dial(page.session, message_id, self._policy, self._clock(), page.effects)
             return "requested" if wanted else "ignored"
 
-        outcome = await self._books.change(chosen.session_id if chosen else "", decide, number=number)
+        session_id = chosen.session_id if chosen else ""
+        with tracing.child("session call back", _trace(chosen)):
+            outcome = await self._books.change(session_id, decide, number=number)
         metrics.DIALS.labels(outcome).inc()
 
     async def _opt(self, number: str, wish: Wish, message_id: str) -> None:
@@ -114,3 +122,8 @@ class Continuity:
     async def _number_of(self, session_id: str) -> str:
         session = await self._books.session(session_id)
         return numbers.normalise(session.caller) if session is not None else ""
+
+
+def _trace(session: SessionRecord | None) -> Context | None:
+    """Return the trace of a session's last call, which what happens after it belongs to."""
+    return tracing.from_field(session.calls[-1].traceparent) if session is not None and session.calls else None

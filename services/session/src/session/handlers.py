@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from chassis import unknown
+from chassis import tracing, unknown
 from chassis.bus import Record
 from chassis.logging import bound
 from opusagent.events.v1.events_pb2 import CallEvent
@@ -29,7 +29,9 @@ async def handle(record: Record, ports: Ports) -> None:
     handler = _FACTS.get(fact or "")
     if event is None or handler is None:
         return
-    with bound(session_id=event.session_id, call_id=event.call_id):
+    about = {"session_id": event.session_id, "call_id": event.call_id}
+    trace = tracing.extract(record.headers) or tracing.from_field(event.traceparent)
+    with bound(**about), tracing.child(f"session {fact}", trace, about=about):
         await handler(event, ports)
     metrics.EVENTS.labels(fact).inc()
 

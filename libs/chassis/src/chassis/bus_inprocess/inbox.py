@@ -1,6 +1,7 @@
 """Inboxes as bytes in one deque per slot. This is the hot path of a call: fifty items a second and direction."""
 
 import asyncio
+import contextvars
 from collections import deque
 
 from chassis.bus import Headers, InboxHandler, Subscription
@@ -15,7 +16,18 @@ _log = get_logger(__name__)
 class Inbox:
     """One slot: what was posted in one iteration of the event loop is delivered in the next, as one record."""
 
-    __slots__ = ("_due", "_errors", "_faults", "_listeners", "_loop", "_pending", "_topic", "_unheard", "_with_headers")
+    __slots__ = (
+        "_context",
+        "_due",
+        "_errors",
+        "_faults",
+        "_listeners",
+        "_loop",
+        "_pending",
+        "_topic",
+        "_unheard",
+        "_with_headers",
+    )
 
     def __init__(self, topic: str, faults: Faults | None) -> None:
         self._topic = topic
@@ -24,6 +36,8 @@ class Inbox:
         self._pending: deque[Item] = deque()
         self._with_headers = False
         self._due = False
+        # A receiver stands in no context of a sender: what it may know of him is in the record.
+        self._context = contextvars.Context()
         self._listeners: list[_Listener] = []
         self._unheard = UNHEARD.labels(topic)
         self._errors = HANDLER_ERRORS.labels(topic)
@@ -36,9 +50,9 @@ class Inbox:
         if not self._due:
             self._due = True
             if self._faults is None:
-                self._loop.call_soon(self.flush)
+                self._loop.call_soon(self.flush, context=self._context)
             else:
-                self._loop.call_later(self._faults.wait(), self.flush)
+                self._loop.call_later(self._faults.wait(), self.flush, context=self._context)
 
     def flush(self) -> None:
         """Deliver what is pending."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from chassis import tracing
 from chassis.rpc.errors import DEADLINE_SECONDS, as_rpc_error
 
 
@@ -31,7 +32,7 @@ class _Direct:
                 raise as_rpc_error(error) from error
             if hasattr(answer, "__aiter__"):
                 return _stream(answer, timeout)
-            return _unary(answer, DEADLINE_SECONDS if timeout is None else timeout)
+            return _unary(name, answer, DEADLINE_SECONDS if timeout is None else timeout)
 
         return call
 
@@ -49,10 +50,11 @@ class _Context:
 _CONTEXT = _Context()
 
 
-async def _unary(answer: Awaitable[Message], timeout: float) -> Message:
+async def _unary(name: str, answer: Awaitable[Message], timeout: float) -> Message:
     try:
-        async with asyncio.timeout(timeout):
-            return _copy(await answer)
+        with tracing.child(name):
+            async with asyncio.timeout(timeout):
+                return _copy(await answer)
     except Exception as error:
         raise as_rpc_error(error) from error
 

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import grpc.aio
 from google.protobuf.message import Message
+from opentelemetry.trace import SpanKind
 
 from chassis import tracing
 from chassis.retry import Backoff, Sleep
@@ -70,10 +71,14 @@ class _Remote:
         if name.startswith("_"):
             raise AttributeError(name)
         method = getattr(self._connected(), name)
-        run = self._watch if isinstance(method, grpc.aio.UnaryStreamMultiCallable) else self._call
+        if isinstance(method, grpc.aio.UnaryStreamMultiCallable):
+            return lambda request, timeout=None, metadata=None: self._watch(
+                method, request, timeout, _with_trace(metadata)
+            )
 
-        def call(request: Message, timeout: float | None = None, metadata: Metadata | None = None) -> Any:
-            return run(method, request, timeout, _with_trace(metadata))
+        async def call(request: Message, timeout: float | None = None, metadata: Metadata | None = None) -> Message:
+            with tracing.child(name, kind=SpanKind.CLIENT):
+                return await self._call(method, request, timeout, _with_trace(metadata))
 
         return call
 

@@ -73,7 +73,7 @@ class _Shell(grpc.aio.ServerInterceptor):
 def _unary(name: str, method: Callable[[Message, Any], Awaitable[Message]]) -> Callable[[Message, Any], Any]:
     async def call(request: Message, context: Any) -> Message:
         try:
-            with tracing.span(name, _parent(context), SpanKind.SERVER):
+            with tracing.child(name.lstrip("/"), _parent(context), SpanKind.SERVER):
                 return await method(request, context)
         except grpc.aio.AbortError:
             raise

@@ -25,53 +25,53 @@ _sym_db = _symbol_database.Default()
 from opusagent.call.v1 import call_pb2 as opusagent_dot_call_dot_v1_dot_call__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n opusagent/events/v1/events.proto\x12\x13opusagent.events.v1\x1a\x1copusagent/call/v1/call.proto\"\xcb\t\n\tCallEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\x16\n\x0eoccurred_at_ms\x18\x04 \x01(\x03\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x38\n\x0c\x63\x61ll_started\x18\n \x01(\x0b\x32 .opusagent.events.v1.CallStartedH\x00\x12>\n\x0f\x63\x61ll_reattached\x18\x0b \x01(\x0b\x32#.opusagent.events.v1.CallReattachedH\x00\x12\x36\n\x0bsocket_lost\x18\x0c \x01(\x0b\x32\x1f.opusagent.events.v1.SocketLostH\x00\x12\x34\n\ncall_ended\x18\r \x01(\x0b\x32\x1e.opusagent.events.v1.CallEndedH\x00\x12\x34\n\nturn_taken\x18\x0e \x01(\x0b\x32\x1e.opusagent.events.v1.TurnTakenH\x00\x12\x36\n\x0b\x66sa_stepped\x18\x0f \x01(\x0b\x32\x1f.opusagent.events.v1.FsaSteppedH\x00\x12\x36\n\x0btool_called\x18\x10 \x01(\x0b\x32\x1f.opusagent.events.v1.ToolCalledH\x00\x12:\n\rtool_returned\x18\x11 \x01(\x0b\x32!.opusagent.events.v1.ToolReturnedH\x00\x12:\n\rsms_requested\x18\x14 \x01(\x0b\x32!.opusagent.events.v1.SmsRequestedH\x00\x12\x30\n\x08sms_sent\x18\x15 \x01(\x0b\x32\x1c.opusagent.events.v1.SmsSentH\x00\x12\x34\n\nsms_failed\x18\x16 \x01(\x0b\x32\x1e.opusagent.events.v1.SmsFailedH\x00\x12:\n\rsms_delivered\x18\x17 \x01(\x0b\x32!.opusagent.events.v1.SmsDeliveredH\x00\x12\x38\n\x0csms_received\x18\x18 \x01(\x0b\x32 .opusagent.events.v1.SmsReceivedH\x00\x12<\n\x0e\x64ial_requested\x18\x19 \x01(\x0b\x32\".opusagent.events.v1.DialRequestedH\x00\x12\x36\n\x0b\x63\x61ll_placed\x18\x1a \x01(\x0b\x32\x1f.opusagent.events.v1.CallPlacedH\x00\x12=\n\x0f\x63\x61ll_not_placed\x18\x1b \x01(\x0b\x32\".opusagent.events.v1.CallNotPlacedH\x00\x12>\n\x0fsession_expired\x18\x1c \x01(\x0b\x32#.opusagent.events.v1.SessionExpiredH\x00\x12@\n\x10transfer_started\x18\x1d \x01(\x0b\x32$.opusagent.events.v1.TransferStartedH\x00\x12<\n\x0etransfer_ended\x18\x1e \x01(\x0b\x32\".opusagent.events.v1.TransferEndedH\x00\x42\x06\n\x04\x66\x61\x63t\"R\n\x0b\x43\x61llStarted\x12)\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1b.opusagent.call.v1.CallInfo\x12\x18\n\x10provider_call_id\x18\x02 \x01(\t\",\n\x0e\x43\x61llReattached\x12\x1a\n\x12gateway_generation\x18\x01 \x01(\r\"\x1c\n\nSocketLost\x12\x0e\n\x06\x64\x65tail\x18\x01 \x01(\t\"^\n\tCallEnded\x12,\n\x06reason\x18\x01 \x01(\x0e\x32\x1c.opusagent.call.v1.EndReason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x03 \x01(\r\"\x98\x01\n\tTurnTaken\x12-\n\x07speaker\x18\x01 \x01(\x0e\x32\x1c.opusagent.events.v1.Speaker\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x12\n\nstarted_ms\x18\x03 \x01(\x04\x12\x10\n\x08\x65nded_ms\x18\x04 \x01(\x04\x12\x13\n\x0bresponse_ms\x18\x05 \x01(\r\x12\x13\n\x0binterrupted\x18\x06 \x01(\x08\"l\n\nFsaStepped\x12\x13\n\x0b\x61udit_index\x18\x01 \x01(\x04\x12\x15\n\rprevious_hash\x18\x02 \x01(\t\x12\x0c\n\x04hash\x18\x03 \x01(\t\x12\x13\n\x0brecord_json\x18\x04 \x01(\t\x12\x0f\n\x07summary\x18\x05 \x01(\t\"V\n\nToolCalled\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x11\n\tintent_id\x18\x02 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\"P\n\x0cToolReturned\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x11\n\tintent_id\x18\x02 \x01(\t\x12\n\n\x02ok\x18\x03 \x01(\x08\x12\x13\n\x0bresult_json\x18\x04 \x01(\t\"0\n\x0cSmsRequested\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\t\":\n\x07SmsSent\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x1b\n\x13provider_message_id\x18\x02 \x01(\t\"?\n\tSmsFailed\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"O\n\x0cSmsDelivered\x12\x1b\n\x13provider_message_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x12\n\nerror_code\x18\x03 \x01(\t\"`\n\x0bSmsReceived\x12\x1b\n\x13provider_message_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66rom_number\x18\x02 \x01(\t\x12\x11\n\tto_number\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\t\"#\n\rDialRequested\x12\x12\n\ncommand_id\x18\x01 \x01(\t\":\n\nCallPlaced\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x18\n\x10provider_call_id\x18\x02 \x01(\t\"3\n\rCallNotPlaced\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x10\n\x0eSessionExpired\"!\n\x0fTransferStarted\x12\x0e\n\x06target\x18\x01 \x01(\t\"T\n\rTransferEnded\x12\x33\n\x07outcome\x18\x01 \x01(\x0e\x32\".opusagent.call.v1.TransferOutcome\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t*I\n\x07Speaker\x12\x17\n\x13SPEAKER_UNSPECIFIED\x10\x00\x12\x12\n\x0eSPEAKER_CALLER\x10\x01\x12\x11\n\rSPEAKER_AGENT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n opusagent/events/v1/events.proto\x12\x13opusagent.events.v1\x1a\x1copusagent/call/v1/call.proto\"\xe0\t\n\tCallEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\x16\n\x0eoccurred_at_ms\x18\x04 \x01(\x03\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x13\n\x0btraceparent\x18\x06 \x01(\t\x12\x38\n\x0c\x63\x61ll_started\x18\n \x01(\x0b\x32 .opusagent.events.v1.CallStartedH\x00\x12>\n\x0f\x63\x61ll_reattached\x18\x0b \x01(\x0b\x32#.opusagent.events.v1.CallReattachedH\x00\x12\x36\n\x0bsocket_lost\x18\x0c \x01(\x0b\x32\x1f.opusagent.events.v1.SocketLostH\x00\x12\x34\n\ncall_ended\x18\r \x01(\x0b\x32\x1e.opusagent.events.v1.CallEndedH\x00\x12\x34\n\nturn_taken\x18\x0e \x01(\x0b\x32\x1e.opusagent.events.v1.TurnTakenH\x00\x12\x36\n\x0b\x66sa_stepped\x18\x0f \x01(\x0b\x32\x1f.opusagent.events.v1.FsaSteppedH\x00\x12\x36\n\x0btool_called\x18\x10 \x01(\x0b\x32\x1f.opusagent.events.v1.ToolCalledH\x00\x12:\n\rtool_returned\x18\x11 \x01(\x0b\x32!.opusagent.events.v1.ToolReturnedH\x00\x12:\n\rsms_requested\x18\x14 \x01(\x0b\x32!.opusagent.events.v1.SmsRequestedH\x00\x12\x30\n\x08sms_sent\x18\x15 \x01(\x0b\x32\x1c.opusagent.events.v1.SmsSentH\x00\x12\x34\n\nsms_failed\x18\x16 \x01(\x0b\x32\x1e.opusagent.events.v1.SmsFailedH\x00\x12:\n\rsms_delivered\x18\x17 \x01(\x0b\x32!.opusagent.events.v1.SmsDeliveredH\x00\x12\x38\n\x0csms_received\x18\x18 \x01(\x0b\x32 .opusagent.events.v1.SmsReceivedH\x00\x12<\n\x0e\x64ial_requested\x18\x19 \x01(\x0b\x32\".opusagent.events.v1.DialRequestedH\x00\x12\x36\n\x0b\x63\x61ll_placed\x18\x1a \x01(\x0b\x32\x1f.opusagent.events.v1.CallPlacedH\x00\x12=\n\x0f\x63\x61ll_not_placed\x18\x1b \x01(\x0b\x32\".opusagent.events.v1.CallNotPlacedH\x00\x12>\n\x0fsession_expired\x18\x1c \x01(\x0b\x32#.opusagent.events.v1.SessionExpiredH\x00\x12@\n\x10transfer_started\x18\x1d \x01(\x0b\x32$.opusagent.events.v1.TransferStartedH\x00\x12<\n\x0etransfer_ended\x18\x1e \x01(\x0b\x32\".opusagent.events.v1.TransferEndedH\x00\x42\x06\n\x04\x66\x61\x63t\"R\n\x0b\x43\x61llStarted\x12)\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1b.opusagent.call.v1.CallInfo\x12\x18\n\x10provider_call_id\x18\x02 \x01(\t\",\n\x0e\x43\x61llReattached\x12\x1a\n\x12gateway_generation\x18\x01 \x01(\r\"\x1c\n\nSocketLost\x12\x0e\n\x06\x64\x65tail\x18\x01 \x01(\t\"^\n\tCallEnded\x12,\n\x06reason\x18\x01 \x01(\x0e\x32\x1c.opusagent.call.v1.EndReason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x03 \x01(\r\"\x98\x01\n\tTurnTaken\x12-\n\x07speaker\x18\x01 \x01(\x0e\x32\x1c.opusagent.events.v1.Speaker\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x12\n\nstarted_ms\x18\x03 \x01(\x04\x12\x10\n\x08\x65nded_ms\x18\x04 \x01(\x04\x12\x13\n\x0bresponse_ms\x18\x05 \x01(\r\x12\x13\n\x0binterrupted\x18\x06 \x01(\x08\"l\n\nFsaStepped\x12\x13\n\x0b\x61udit_index\x18\x01 \x01(\x04\x12\x15\n\rprevious_hash\x18\x02 \x01(\t\x12\x0c\n\x04hash\x18\x03 \x01(\t\x12\x13\n\x0brecord_json\x18\x04 \x01(\t\x12\x0f\n\x07summary\x18\x05 \x01(\t\"V\n\nToolCalled\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x11\n\tintent_id\x18\x02 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\"P\n\x0cToolReturned\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x11\n\tintent_id\x18\x02 \x01(\t\x12\n\n\x02ok\x18\x03 \x01(\x08\x12\x13\n\x0bresult_json\x18\x04 \x01(\t\"0\n\x0cSmsRequested\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\t\":\n\x07SmsSent\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x1b\n\x13provider_message_id\x18\x02 \x01(\t\"?\n\tSmsFailed\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"O\n\x0cSmsDelivered\x12\x1b\n\x13provider_message_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x12\n\nerror_code\x18\x03 \x01(\t\"`\n\x0bSmsReceived\x12\x1b\n\x13provider_message_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66rom_number\x18\x02 \x01(\t\x12\x11\n\tto_number\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\t\"#\n\rDialRequested\x12\x12\n\ncommand_id\x18\x01 \x01(\t\":\n\nCallPlaced\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x18\n\x10provider_call_id\x18\x02 \x01(\t\"3\n\rCallNotPlaced\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x10\n\x0eSessionExpired\"!\n\x0fTransferStarted\x12\x0e\n\x06target\x18\x01 \x01(\t\"T\n\rTransferEnded\x12\x33\n\x07outcome\x18\x01 \x01(\x0e\x32\".opusagent.call.v1.TransferOutcome\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t*I\n\x07Speaker\x12\x17\n\x13SPEAKER_UNSPECIFIED\x10\x00\x12\x12\n\x0eSPEAKER_CALLER\x10\x01\x12\x11\n\rSPEAKER_AGENT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'opusagent.events.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SPEAKER']._serialized_start=2651
-  _globals['_SPEAKER']._serialized_end=2724
+  _globals['_SPEAKER']._serialized_start=2672
+  _globals['_SPEAKER']._serialized_end=2745
   _globals['_CALLEVENT']._serialized_start=88
-  _globals['_CALLEVENT']._serialized_end=1315
-  _globals['_CALLSTARTED']._serialized_start=1317
-  _globals['_CALLSTARTED']._serialized_end=1399
-  _globals['_CALLREATTACHED']._serialized_start=1401
-  _globals['_CALLREATTACHED']._serialized_end=1445
-  _globals['_SOCKETLOST']._serialized_start=1447
-  _globals['_SOCKETLOST']._serialized_end=1475
-  _globals['_CALLENDED']._serialized_start=1477
-  _globals['_CALLENDED']._serialized_end=1571
-  _globals['_TURNTAKEN']._serialized_start=1574
-  _globals['_TURNTAKEN']._serialized_end=1726
-  _globals['_FSASTEPPED']._serialized_start=1728
-  _globals['_FSASTEPPED']._serialized_end=1836
-  _globals['_TOOLCALLED']._serialized_start=1838
-  _globals['_TOOLCALLED']._serialized_end=1924
-  _globals['_TOOLRETURNED']._serialized_start=1926
-  _globals['_TOOLRETURNED']._serialized_end=2006
-  _globals['_SMSREQUESTED']._serialized_start=2008
-  _globals['_SMSREQUESTED']._serialized_end=2056
-  _globals['_SMSSENT']._serialized_start=2058
-  _globals['_SMSSENT']._serialized_end=2116
-  _globals['_SMSFAILED']._serialized_start=2118
-  _globals['_SMSFAILED']._serialized_end=2181
-  _globals['_SMSDELIVERED']._serialized_start=2183
-  _globals['_SMSDELIVERED']._serialized_end=2262
-  _globals['_SMSRECEIVED']._serialized_start=2264
-  _globals['_SMSRECEIVED']._serialized_end=2360
-  _globals['_DIALREQUESTED']._serialized_start=2362
-  _globals['_DIALREQUESTED']._serialized_end=2397
-  _globals['_CALLPLACED']._serialized_start=2399
-  _globals['_CALLPLACED']._serialized_end=2457
-  _globals['_CALLNOTPLACED']._serialized_start=2459
-  _globals['_CALLNOTPLACED']._serialized_end=2510
-  _globals['_SESSIONEXPIRED']._serialized_start=2512
-  _globals['_SESSIONEXPIRED']._serialized_end=2528
-  _globals['_TRANSFERSTARTED']._serialized_start=2530
-  _globals['_TRANSFERSTARTED']._serialized_end=2563
-  _globals['_TRANSFERENDED']._serialized_start=2565
-  _globals['_TRANSFERENDED']._serialized_end=2649
+  _globals['_CALLEVENT']._serialized_end=1336
+  _globals['_CALLSTARTED']._serialized_start=1338
+  _globals['_CALLSTARTED']._serialized_end=1420
+  _globals['_CALLREATTACHED']._serialized_start=1422
+  _globals['_CALLREATTACHED']._serialized_end=1466
+  _globals['_SOCKETLOST']._serialized_start=1468
+  _globals['_SOCKETLOST']._serialized_end=1496
+  _globals['_CALLENDED']._serialized_start=1498
+  _globals['_CALLENDED']._serialized_end=1592
+  _globals['_TURNTAKEN']._serialized_start=1595
+  _globals['_TURNTAKEN']._serialized_end=1747
+  _globals['_FSASTEPPED']._serialized_start=1749
+  _globals['_FSASTEPPED']._serialized_end=1857
+  _globals['_TOOLCALLED']._serialized_start=1859
+  _globals['_TOOLCALLED']._serialized_end=1945
+  _globals['_TOOLRETURNED']._serialized_start=1947
+  _globals['_TOOLRETURNED']._serialized_end=2027
+  _globals['_SMSREQUESTED']._serialized_start=2029
+  _globals['_SMSREQUESTED']._serialized_end=2077
+  _globals['_SMSSENT']._serialized_start=2079
+  _globals['_SMSSENT']._serialized_end=2137
+  _globals['_SMSFAILED']._serialized_start=2139
+  _globals['_SMSFAILED']._serialized_end=2202
+  _globals['_SMSDELIVERED']._serialized_start=2204
+  _globals['_SMSDELIVERED']._serialized_end=2283
+  _globals['_SMSRECEIVED']._serialized_start=2285
+  _globals['_SMSRECEIVED']._serialized_end=2381
+  _globals['_DIALREQUESTED']._serialized_start=2383
+  _globals['_DIALREQUESTED']._serialized_end=2418
+  _globals['_CALLPLACED']._serialized_start=2420
+  _globals['_CALLPLACED']._serialized_end=2478
+  _globals['_CALLNOTPLACED']._serialized_start=2480
+  _globals['_CALLNOTPLACED']._serialized_end=2531
+  _globals['_SESSIONEXPIRED']._serialized_start=2533
+  _globals['_SESSIONEXPIRED']._serialized_end=2549
+  _globals['_TRANSFERSTARTED']._serialized_start=2551
+  _globals['_TRANSFERSTARTED']._serialized_end=2584
+  _globals['_TRANSFERENDED']._serialized_start=2586
+  _globals['_TRANSFERENDED']._serialized_end=2670
 # @@protoc_insertion_point(module_scope)

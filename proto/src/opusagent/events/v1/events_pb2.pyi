@@ -17,12 +17,13 @@ SPEAKER_CALLER: Speaker
 SPEAKER_AGENT: Speaker
 
 class CallEvent(_message.Message):
-    __slots__ = ("event_id", "session_id", "call_id", "occurred_at_ms", "source", "call_started", "call_reattached", "socket_lost", "call_ended", "turn_taken", "fsa_stepped", "tool_called", "tool_returned", "sms_requested", "sms_sent", "sms_failed", "sms_delivered", "sms_received", "dial_requested", "call_placed", "call_not_placed", "session_expired", "transfer_started", "transfer_ended")
+    __slots__ = ("event_id", "session_id", "call_id", "occurred_at_ms", "source", "traceparent", "call_started", "call_reattached", "socket_lost", "call_ended", "turn_taken", "fsa_stepped", "tool_called", "tool_returned", "sms_requested", "sms_sent", "sms_failed", "sms_delivered", "sms_received", "dial_requested", "call_placed", "call_not_placed", "session_expired", "transfer_started", "transfer_ended")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     CALL_STARTED_FIELD_NUMBER: _ClassVar[int]
     CALL_REATTACHED_FIELD_NUMBER: _ClassVar[int]
     SOCKET_LOST_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +48,7 @@ class CallEvent(_message.Message):
     call_id: str
     occurred_at_ms: int
     source: str
+    traceparent: str
     call_started: CallStarted
     call_reattached: CallReattached
     socket_lost: SocketLost
@@ -66,7 +68,7 @@ class CallEvent(_message.Message):
     session_expired: SessionExpired
     transfer_started: TransferStarted
     transfer_ended: TransferEnded
-    def __init__(self, event_id: _Optional[str] = ..., session_id: _Optional[str] = ..., call_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., source: _Optional[str] = ..., call_started: _Optional[_Union[CallStarted, _Mapping]] = ..., call_reattached: _Optional[_Union[CallReattached, _Mapping]] = ..., socket_lost: _Optional[_Union[SocketLost, _Mapping]] = ..., call_ended: _Optional[_Union[CallEnded, _Mapping]] = ..., turn_taken: _Optional[_Union[TurnTaken, _Mapping]] = ..., fsa_stepped: _Optional[_Union[FsaStepped, _Mapping]] = ..., tool_called: _Optional[_Union[ToolCalled, _Mapping]] = ..., tool_returned: _Optional[_Union[ToolReturned, _Mapping]] = ..., sms_requested: _Optional[_Union[SmsRequested, _Mapping]] = ..., sms_sent: _Optional[_Union[SmsSent, _Mapping]] = ..., sms_failed: _Optional[_Union[SmsFailed, _Mapping]] = ..., sms_delivered: _Optional[_Union[SmsDelivered, _Mapping]] = ..., sms_received: _Optional[_Union[SmsReceived, _Mapping]] = ..., dial_requested: _Optional[_Union[DialRequested, _Mapping]] = ..., call_placed: _Optional[_Union[CallPlaced, _Mapping]] = ..., call_not_placed: _Optional[_Union[CallNotPlaced, _Mapping]] = ..., session_expired: _Optional[_Union[SessionExpired, _Mapping]] = ..., transfer_started: _Optional[_Union[TransferStarted, _Mapping]] = ..., transfer_ended: _Optional[_Union[TransferEnded, _Mapping]] = ...) -> None: ...
+    def __init__(self, event_id: _Optional[str] = ..., session_id: _Optional[str] = ..., call_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., source: _Optional[str] = ..., traceparent: _Optional[str] = ..., call_started: _Optional[_Union[CallStarted, _Mapping]] = ..., call_reattached: _Optional[_Union[CallReattached, _Mapping]] = ..., socket_lost: _Optional[_Union[SocketLost, _Mapping]] = ..., call_ended: _Optional[_Union[CallEnded, _Mapping]] = ..., turn_taken: _Optional[_Union[TurnTaken, _Mapping]] = ..., fsa_stepped: _Optional[_Union[FsaStepped, _Mapping]] = ..., tool_called: _Optional[_Union[ToolCalled, _Mapping]] = ..., tool_returned: _Optional[_Union[ToolReturned, _Mapping]] = ..., sms_requested: _Optional[_Union[SmsRequested, _Mapping]] = ..., sms_sent: _Optional[_Union[SmsSent, _Mapping]] = ..., sms_failed: _Optional[_Union[SmsFailed, _Mapping]] = ..., sms_delivered: _Optional[_Union[SmsDelivered, _Mapping]] = ..., sms_received: _Optional[_Union[SmsReceived, _Mapping]] = ..., dial_requested: _Optional[_Union[DialRequested, _Mapping]] = ..., call_placed: _Optional[_Union[CallPlaced, _Mapping]] = ..., call_not_placed: _Optional[_Union[CallNotPlaced, _Mapping]] = ..., session_expired: _Optional[_Union[SessionExpired, _Mapping]] = ..., transfer_started: _Optional[_Union[TransferStarted, _Mapping]] = ..., transfer_ended: _Optional[_Union[TransferEnded, _Mapping]] = ...) -> None: ...
 
 class CallStarted(_message.Message):
     __slots__ = ("call", "provider_call_id")

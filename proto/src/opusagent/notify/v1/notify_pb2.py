@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n opusagent/notify/v1/notify.proto\x12\x13opusagent.notify.v1\"\xeb\x01\n\rNotifyCommand\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\x15\n\rexpires_at_ms\x18\x04 \x01(\x03\x12\x17\n\x0frequested_at_ms\x18\x05 \x01(\x03\x12\x30\n\x08send_sms\x18\n \x01(\x0b\x32\x1c.opusagent.notify.v1.SendSmsH\x00\x12\x34\n\nplace_call\x18\x0b \x01(\x0b\x32\x1e.opusagent.notify.v1.PlaceCallH\x00\x42\t\n\x07\x63ommand\"?\n\x07SendSms\x12\x11\n\tto_number\x18\x01 \x01(\t\x12\x13\n\x0b\x66rom_number\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\t\"3\n\tPlaceCall\x12\x11\n\tto_number\x18\x01 \x01(\t\x12\x13\n\x0b\x66rom_number\x18\x02 \x01(\t\"\x87\x01\n\nDeadLetter\x12\x33\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\".opusagent.notify.v1.NotifyCommand\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\r\x12\x12\n\ndied_at_ms\x18\x05 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n opusagent/notify/v1/notify.proto\x12\x13opusagent.notify.v1\"\x80\x02\n\rNotifyCommand\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\x15\n\rexpires_at_ms\x18\x04 \x01(\x03\x12\x17\n\x0frequested_at_ms\x18\x05 \x01(\x03\x12\x13\n\x0btraceparent\x18\x06 \x01(\t\x12\x30\n\x08send_sms\x18\n \x01(\x0b\x32\x1c.opusagent.notify.v1.SendSmsH\x00\x12\x34\n\nplace_call\x18\x0b \x01(\x0b\x32\x1e.opusagent.notify.v1.PlaceCallH\x00\x42\t\n\x07\x63ommand\"?\n\x07SendSms\x12\x11\n\tto_number\x18\x01 \x01(\t\x12\x13\n\x0b\x66rom_number\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\t\"3\n\tPlaceCall\x12\x11\n\tto_number\x18\x01 \x01(\t\x12\x13\n\x0b\x66rom_number\x18\x02 \x01(\t\"\x87\x01\n\nDeadLetter\x12\x33\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\".opusagent.notify.v1.NotifyCommand\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\r\x12\x12\n\ndied_at_ms\x18\x05 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,11 +32,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'opusagent.notify.v1.notify_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_NOTIFYCOMMAND']._serialized_start=58
-  _globals['_NOTIFYCOMMAND']._serialized_end=293
-  _globals['_SENDSMS']._serialized_start=295
-  _globals['_SENDSMS']._serialized_end=358
-  _globals['_PLACECALL']._serialized_start=360
-  _globals['_PLACECALL']._serialized_end=411
-  _globals['_DEADLETTER']._serialized_start=414
-  _globals['_DEADLETTER']._serialized_end=549
+  _globals['_NOTIFYCOMMAND']._serialized_end=314
+  _globals['_SENDSMS']._serialized_start=316
+  _globals['_SENDSMS']._serialized_end=379
+  _globals['_PLACECALL']._serialized_start=381
+  _globals['_PLACECALL']._serialized_end=432
+  _globals['_DEADLETTER']._serialized_start=435
+  _globals['_DEADLETTER']._serialized_end=570
 # @@protoc_insertion_point(module_scope)

@@ -6,12 +6,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class NotifyCommand(_message.Message):
-    __slots__ = ("command_id", "session_id", "call_id", "expires_at_ms", "requested_at_ms", "send_sms", "place_call")
+    __slots__ = ("command_id", "session_id", "call_id", "expires_at_ms", "requested_at_ms", "traceparent", "send_sms", "place_call")
     COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
     REQUESTED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     SEND_SMS_FIELD_NUMBER: _ClassVar[int]
     PLACE_CALL_FIELD_NUMBER: _ClassVar[int]
     command_id: str
@@ -19,9 +20,10 @@ class NotifyCommand(_message.Message):
     call_id: str
     expires_at_ms: int
     requested_at_ms: int
+    traceparent: str
     send_sms: SendSms
     place_call: PlaceCall
-    def __init__(self, command_id: _Optional[str] = ..., session_id: _Optional[str] = ..., call_id: _Optional[str] = ..., expires_at_ms: _Optional[int] = ..., requested_at_ms: _Optional[int] = ..., send_sms: _Optional[_Union[SendSms, _Mapping]] = ..., place_call: _Optional[_Union[PlaceCall, _Mapping]] = ...) -> None: ...
+    def __init__(self, command_id: _Optional[str] = ..., session_id: _Optional[str] = ..., call_id: _Optional[str] = ..., expires_at_ms: _Optional[int] = ..., requested_at_ms: _Optional[int] = ..., traceparent: _Optional[str] = ..., send_sms: _Optional[_Union[SendSms, _Mapping]] = ..., place_call: _Optional[_Union[PlaceCall, _Mapping]] = ...) -> None: ...
 
 class SendSms(_message.Message):
     __slots__ = ("to_number", "from_number", "body")

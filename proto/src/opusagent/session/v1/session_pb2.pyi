@@ -106,20 +106,22 @@ class OpenCallRequest(_message.Message):
     def __init__(self, channel: _Optional[_Union[_call_pb2.Channel, str]] = ..., direction: _Optional[_Union[_call_pb2.Direction, str]] = ..., provider_call_id: _Optional[str] = ..., caller: _Optional[str] = ..., callee: _Optional[str] = ..., format: _Optional[_Union[_call_pb2.AudioFormat, _Mapping]] = ..., gateway_slot: _Optional[int] = ..., now_ms: _Optional[int] = ..., resume_session_id: _Optional[str] = ...) -> None: ...
 
 class OpenCallResponse(_message.Message):
-    __slots__ = ("call", "route", "reattached", "session_key", "caller_private", "transfer")
+    __slots__ = ("call", "route", "reattached", "session_key", "caller_private", "transfer", "traceparent")
     CALL_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     REATTACHED_FIELD_NUMBER: _ClassVar[int]
     SESSION_KEY_FIELD_NUMBER: _ClassVar[int]
     CALLER_PRIVATE_FIELD_NUMBER: _ClassVar[int]
     TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     call: _call_pb2.CallInfo
     route: _call_pb2.Route
     reattached: bool
     session_key: bytes
     caller_private: bool
     transfer: PendingTransfer
-    def __init__(self, call: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., reattached: _Optional[bool] = ..., session_key: _Optional[bytes] = ..., caller_private: _Optional[bool] = ..., transfer: _Optional[_Union[PendingTransfer, _Mapping]] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, call: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., reattached: _Optional[bool] = ..., session_key: _Optional[bytes] = ..., caller_private: _Optional[bool] = ..., transfer: _Optional[_Union[PendingTransfer, _Mapping]] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class PendingTransfer(_message.Message):
     __slots__ = ("transfer", "answered")
@@ -154,18 +156,20 @@ class AttachCallRequest(_message.Message):
     def __init__(self, channel: _Optional[_Union[_call_pb2.Channel, str]] = ..., provider_call_id: _Optional[str] = ..., gateway_slot: _Optional[int] = ...) -> None: ...
 
 class AttachCallResponse(_message.Message):
-    __slots__ = ("call", "route", "session_key", "caller_private", "transfer")
+    __slots__ = ("call", "route", "session_key", "caller_private", "transfer", "traceparent")
     CALL_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     SESSION_KEY_FIELD_NUMBER: _ClassVar[int]
     CALLER_PRIVATE_FIELD_NUMBER: _ClassVar[int]
     TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     call: _call_pb2.CallInfo
     route: _call_pb2.Route
     session_key: bytes
     caller_private: bool
     transfer: PendingTransfer
-    def __init__(self, call: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., session_key: _Optional[bytes] = ..., caller_private: _Optional[bool] = ..., transfer: _Optional[_Union[PendingTransfer, _Mapping]] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, call: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., session_key: _Optional[bytes] = ..., caller_private: _Optional[bool] = ..., transfer: _Optional[_Union[PendingTransfer, _Mapping]] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class FindCallRequest(_message.Message):
     __slots__ = ("channel", "provider_call_id")

@@ -28,31 +28,31 @@ from opusagent.notify.v1 import notify_pb2 as opusagent_dot_notify_dot_v1_dot_no
 from opusagent.session.v1 import session_pb2 as opusagent_dot_session_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n opusagent/session/v1/state.proto\x12\x14opusagent.session.v1\x1a\x1copusagent/call/v1/call.proto\x1a\x1aopusagent/fsa/v1/fsa.proto\x1a opusagent/notify/v1/notify.proto\x1a\"opusagent/session/v1/session.proto\"\xde\x04\n\rSessionRecord\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x03 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x04 \x01(\x03\x12/\n\x05\x63\x61lls\x18\x05 \x03(\x0b\x32 .opusagent.session.v1.CallRecord\x12\x13\n\x0bsession_key\x18\x06 \x01(\x0c\x12\x0f\n\x07version\x18\n \x01(\x04\x12\x10\n\x08snapshot\x18\x0b \x01(\x0c\x12\x30\n\x08\x62usiness\x18\x0c \x01(\x0b\x32\x1e.opusagent.session.v1.Business\x12-\n\x0bundelivered\x18\r \x03(\x0b\x32\x18.opusagent.fsa.v1.Output\x12\x32\n\x0copen_intents\x18\x0e \x03(\x0b\x32\x1c.opusagent.session.v1.Intent\x12\x13\n\x0b\x61udit_index\x18\x0f \x01(\x04\x12\x12\n\naudit_hash\x18\x10 \x01(\t\x12\x1a\n\x12resumable_until_ms\x18\x14 \x01(\x03\x12\x0f\n\x07\x65xpired\x18\x15 \x01(\x08\x12.\n\x04\x64rop\x18\x16 \x01(\x0b\x32 .opusagent.session.v1.DropRecord\x12.\n\x04\x64ial\x18\x17 \x01(\x0b\x32 .opusagent.session.v1.DialRecord\x12\x35\n\x08\x63ommands\x18\x18 \x03(\x0b\x32#.opusagent.session.v1.CommandRecord\x12\x17\n\x0fmemory_until_ms\x18\x19 \x01(\x03\"\x85\x02\n\nCallRecord\x12)\n\x04info\x18\x01 \x01(\x0b\x32\x1b.opusagent.call.v1.CallInfo\x12\'\n\x05route\x18\x02 \x01(\x0b\x32\x18.opusagent.call.v1.Route\x12\x18\n\x10provider_call_id\x18\x03 \x01(\t\x12\r\n\x05\x65nded\x18\x04 \x01(\x08\x12,\n\x06reason\x18\x05 \x01(\x0e\x32\x1c.opusagent.call.v1.EndReason\x12\x13\n\x0b\x65nded_at_ms\x18\x06 \x01(\x03\x12\x37\n\x08transfer\x18\x07 \x01(\x0b\x32%.opusagent.session.v1.PendingTransfer\"`\n\nDropRecord\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.opusagent.session.v1.DropState\x12\x11\n\tdue_at_ms\x18\x03 \x01(\x03\"[\n\nDialRecord\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x17\n\x0frequested_at_ms\x18\x02 \x01(\x03\x12\x0c\n\x04over\x18\x03 \x01(\x08\x12\x12\n\nover_at_ms\x18\x04 \x01(\x03\"\xb4\x01\n\rCommandRecord\x12\x33\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\".opusagent.notify.v1.NotifyCommand\x12\x0f\n\x07settled\x18\x02 \x01(\x08\x12\x0e\n\x06holder\x18\x03 \x01(\t\x12\x18\n\x10\x63laimed_until_ms\x18\x04 \x01(\x03\x12\x13\n\x0bissue_at_ms\x18\x05 \x01(\x03\x12\x0e\n\x06issues\x18\x06 \x01(\r\x12\x0e\n\x06undone\x18\x07 \x01(\x08\"\x8f\x01\n\x0c\x43\x61llerRecord\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x13\n\x0bsession_ids\x18\x02 \x03(\t\x12\x11\n\topted_out\x18\x03 \x01(\x08\x12\x13\n\x0bmessage_ids\x18\x04 \x03(\t\x12\x32\n\x06memory\x18\x05 \x03(\x0b\x32\".opusagent.session.v1.CallerMemory\"9\n\x12ProviderCallRecord\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\">\n\x0bSlotsRecord\x12/\n\x06leases\x18\x01 \x03(\x0b\x32\x1f.opusagent.session.v1.SlotLease\"\x93\x01\n\tSlotLease\x12\x0c\n\x04slot\x18\x01 \x01(\r\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x0c\n\x04load\x18\x03 \x01(\r\x12\x10\n\x08\x63\x61pacity\x18\x04 \x01(\r\x12\x10\n\x08\x64raining\x18\x05 \x01(\x08\x12\r\n\x05ready\x18\x06 \x01(\x08\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x03\x12\x10\n\x08\x61ssigned\x18\x08 \x01(\r*u\n\tDropState\x12\x1a\n\x16\x44ROP_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x44ROP_STATE_PENDING\x10\x01\x12\x1c\n\x18\x44ROP_STATE_SMS_REQUESTED\x10\x02\x12\x16\n\x12\x44ROP_STATE_SETTLED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n opusagent/session/v1/state.proto\x12\x14opusagent.session.v1\x1a\x1copusagent/call/v1/call.proto\x1a\x1aopusagent/fsa/v1/fsa.proto\x1a opusagent/notify/v1/notify.proto\x1a\"opusagent/session/v1/session.proto\"\xde\x04\n\rSessionRecord\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x03 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x04 \x01(\x03\x12/\n\x05\x63\x61lls\x18\x05 \x03(\x0b\x32 .opusagent.session.v1.CallRecord\x12\x13\n\x0bsession_key\x18\x06 \x01(\x0c\x12\x0f\n\x07version\x18\n \x01(\x04\x12\x10\n\x08snapshot\x18\x0b \x01(\x0c\x12\x30\n\x08\x62usiness\x18\x0c \x01(\x0b\x32\x1e.opusagent.session.v1.Business\x12-\n\x0bundelivered\x18\r \x03(\x0b\x32\x18.opusagent.fsa.v1.Output\x12\x32\n\x0copen_intents\x18\x0e \x03(\x0b\x32\x1c.opusagent.session.v1.Intent\x12\x13\n\x0b\x61udit_index\x18\x0f \x01(\x04\x12\x12\n\naudit_hash\x18\x10 \x01(\t\x12\x1a\n\x12resumable_until_ms\x18\x14 \x01(\x03\x12\x0f\n\x07\x65xpired\x18\x15 \x01(\x08\x12.\n\x04\x64rop\x18\x16 \x01(\x0b\x32 .opusagent.session.v1.DropRecord\x12.\n\x04\x64ial\x18\x17 \x01(\x0b\x32 .opusagent.session.v1.DialRecord\x12\x35\n\x08\x63ommands\x18\x18 \x03(\x0b\x32#.opusagent.session.v1.CommandRecord\x12\x17\n\x0fmemory_until_ms\x18\x19 \x01(\x03\"\x9a\x02\n\nCallRecord\x12)\n\x04info\x18\x01 \x01(\x0b\x32\x1b.opusagent.call.v1.CallInfo\x12\'\n\x05route\x18\x02 \x01(\x0b\x32\x18.opusagent.call.v1.Route\x12\x18\n\x10provider_call_id\x18\x03 \x01(\t\x12\r\n\x05\x65nded\x18\x04 \x01(\x08\x12,\n\x06reason\x18\x05 \x01(\x0e\x32\x1c.opusagent.call.v1.EndReason\x12\x13\n\x0b\x65nded_at_ms\x18\x06 \x01(\x03\x12\x37\n\x08transfer\x18\x07 \x01(\x0b\x32%.opusagent.session.v1.PendingTransfer\x12\x13\n\x0btraceparent\x18\x08 \x01(\t\"`\n\nDropRecord\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.opusagent.session.v1.DropState\x12\x11\n\tdue_at_ms\x18\x03 \x01(\x03\"[\n\nDialRecord\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x17\n\x0frequested_at_ms\x18\x02 \x01(\x03\x12\x0c\n\x04over\x18\x03 \x01(\x08\x12\x12\n\nover_at_ms\x18\x04 \x01(\x03\"\xb4\x01\n\rCommandRecord\x12\x33\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\".opusagent.notify.v1.NotifyCommand\x12\x0f\n\x07settled\x18\x02 \x01(\x08\x12\x0e\n\x06holder\x18\x03 \x01(\t\x12\x18\n\x10\x63laimed_until_ms\x18\x04 \x01(\x03\x12\x13\n\x0bissue_at_ms\x18\x05 \x01(\x03\x12\x0e\n\x06issues\x18\x06 \x01(\r\x12\x0e\n\x06undone\x18\x07 \x01(\x08\"\x8f\x01\n\x0c\x43\x61llerRecord\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x13\n\x0bsession_ids\x18\x02 \x03(\t\x12\x11\n\topted_out\x18\x03 \x01(\x08\x12\x13\n\x0bmessage_ids\x18\x04 \x03(\t\x12\x32\n\x06memory\x18\x05 \x03(\x0b\x32\".opusagent.session.v1.CallerMemory\"9\n\x12ProviderCallRecord\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\">\n\x0bSlotsRecord\x12/\n\x06leases\x18\x01 \x03(\x0b\x32\x1f.opusagent.session.v1.SlotLease\"\x93\x01\n\tSlotLease\x12\x0c\n\x04slot\x18\x01 \x01(\r\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x0c\n\x04load\x18\x03 \x01(\r\x12\x10\n\x08\x63\x61pacity\x18\x04 \x01(\r\x12\x10\n\x08\x64raining\x18\x05 \x01(\x08\x12\r\n\x05ready\x18\x06 \x01(\x08\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x03\x12\x10\n\x08\x61ssigned\x18\x08 \x01(\r*u\n\tDropState\x12\x1a\n\x16\x44ROP_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x44ROP_STATE_PENDING\x10\x01\x12\x1c\n\x18\x44ROP_STATE_SMS_REQUESTED\x10\x02\x12\x16\n\x12\x44ROP_STATE_SETTLED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'opusagent.session.v1.state_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DROPSTATE']._serialized_start=1852
-  _globals['_DROPSTATE']._serialized_end=1969
+  _globals['_DROPSTATE']._serialized_start=1873
+  _globals['_DROPSTATE']._serialized_end=1990
   _globals['_SESSIONRECORD']._serialized_start=187
   _globals['_SESSIONRECORD']._serialized_end=793
   _globals['_CALLRECORD']._serialized_start=796
-  _globals['_CALLRECORD']._serialized_end=1057
-  _globals['_DROPRECORD']._serialized_start=1059
-  _globals['_DROPRECORD']._serialized_end=1155
-  _globals['_DIALRECORD']._serialized_start=1157
-  _globals['_DIALRECORD']._serialized_end=1248
-  _globals['_COMMANDRECORD']._serialized_start=1251
-  _globals['_COMMANDRECORD']._serialized_end=1431
-  _globals['_CALLERRECORD']._serialized_start=1434
-  _globals['_CALLERRECORD']._serialized_end=1577
-  _globals['_PROVIDERCALLRECORD']._serialized_start=1579
-  _globals['_PROVIDERCALLRECORD']._serialized_end=1636
-  _globals['_SLOTSRECORD']._serialized_start=1638
-  _globals['_SLOTSRECORD']._serialized_end=1700
-  _globals['_SLOTLEASE']._serialized_start=1703
-  _globals['_SLOTLEASE']._serialized_end=1850
+  _globals['_CALLRECORD']._serialized_end=1078
+  _globals['_DROPRECORD']._serialized_start=1080
+  _globals['_DROPRECORD']._serialized_end=1176
+  _globals['_DIALRECORD']._serialized_start=1178
+  _globals['_DIALRECORD']._serialized_end=1269
+  _globals['_COMMANDRECORD']._serialized_start=1272
+  _globals['_COMMANDRECORD']._serialized_end=1452
+  _globals['_CALLERRECORD']._serialized_start=1455
+  _globals['_CALLERRECORD']._serialized_end=1598
+  _globals['_PROVIDERCALLRECORD']._serialized_start=1600
+  _globals['_PROVIDERCALLRECORD']._serialized_end=1657
+  _globals['_SLOTSRECORD']._serialized_start=1659
+  _globals['_SLOTSRECORD']._serialized_end=1721
+  _globals['_SLOTLEASE']._serialized_start=1724
+  _globals['_SLOTLEASE']._serialized_end=1871
 # @@protoc_insertion_point(module_scope)

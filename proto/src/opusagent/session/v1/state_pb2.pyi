@@ -65,7 +65,7 @@ class SessionRecord(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., caller: _Optional[str] = ..., callee: _Optional[str] = ..., created_at_ms: _Optional[int] = ..., calls: _Optional[_Iterable[_Union[CallRecord, _Mapping]]] = ..., session_key: _Optional[bytes] = ..., version: _Optional[int] = ..., snapshot: _Optional[bytes] = ..., business: _Optional[_Union[_session_pb2.Business, _Mapping]] = ..., undelivered: _Optional[_Iterable[_Union[_fsa_pb2.Output, _Mapping]]] = ..., open_intents: _Optional[_Iterable[_Union[_session_pb2.Intent, _Mapping]]] = ..., audit_index: _Optional[int] = ..., audit_hash: _Optional[str] = ..., resumable_until_ms: _Optional[int] = ..., expired: _Optional[bool] = ..., drop: _Optional[_Union[DropRecord, _Mapping]] = ..., dial: _Optional[_Union[DialRecord, _Mapping]] = ..., commands: _Optional[_Iterable[_Union[CommandRecord, _Mapping]]] = ..., memory_until_ms: _Optional[int] = ...) -> None: ...
 
 class CallRecord(_message.Message):
-    __slots__ = ("info", "route", "provider_call_id", "ended", "reason", "ended_at_ms", "transfer")
+    __slots__ = ("info", "route", "provider_call_id", "ended", "reason", "ended_at_ms", "transfer", "traceparent")
     INFO_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_CALL_ID_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +73,7 @@ class CallRecord(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     ENDED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     info: _call_pb2.CallInfo
     route: _call_pb2.Route
     provider_call_id: str
@@ -80,7 +81,8 @@ class CallRecord(_message.Message):
     reason: _call_pb2.EndReason
     ended_at_ms: int
     transfer: _session_pb2.PendingTransfer
-    def __init__(self, info: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., provider_call_id: _Optional[str] = ..., ended: _Optional[bool] = ..., reason: _Optional[_Union[_call_pb2.EndReason, str]] = ..., ended_at_ms: _Optional[int] = ..., transfer: _Optional[_Union[_session_pb2.PendingTransfer, _Mapping]] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, info: _Optional[_Union[_call_pb2.CallInfo, _Mapping]] = ..., route: _Optional[_Union[_call_pb2.Route, _Mapping]] = ..., provider_call_id: _Optional[str] = ..., ended: _Optional[bool] = ..., reason: _Optional[_Union[_call_pb2.EndReason, str]] = ..., ended_at_ms: _Optional[int] = ..., transfer: _Optional[_Union[_session_pb2.PendingTransfer, _Mapping]] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class DropRecord(_message.Message):
     __slots__ = ("call_id", "state", "due_at_ms")

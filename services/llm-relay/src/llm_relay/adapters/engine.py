@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind
 from prometheus_client import Counter
 
-from chassis.bus import FSA_INBOX, Bus
+from chassis import tracing
+from chassis.bus import FSA_INBOX, Bus, Headers
 from chassis.heads import Stamper
 from chassis.ids import Clock
 from chassis.logging import get_logger
@@ -50,9 +53,19 @@ class EngineLink:
     """
 
     def __init__(
-        self, bus: Bus, stamper: Stamper, timers: Timers, clock: Clock, *, call: CallInfo, route: Route
+        self,
+        bus: Bus,
+        stamper: Stamper,
+        timers: Timers,
+        clock: Clock,
+        *,
+        call: CallInfo,
+        route: Route,
+        trace: Context | None = None,
     ) -> None:
+        """`trace`: the call's, which its events carry."""
         self._bus = bus
+        self._trace = trace
         self._stamper = stamper
         self._timers = timers
         self._clock = clock
@@ -65,8 +78,9 @@ class EngineLink:
         if event_id in self._open:
             return
         item = FsaItem(event_id=event_id, occurred_at_ms=self._clock(), session_id=self._call.session_id, **body)
-        event = self._open[event_id] = _Event(item)
-        self._send(event)
+        with tracing.child(f"relay {next(iter(body))}", self._trace, SpanKind.PRODUCER):
+            event = self._open[event_id] = _Event(item, tracing.inject())
+            self._send(event)
 
     def moment(self, ago_ms: int) -> int:
         """Unix milliseconds so long ago."""
@@ -95,7 +109,7 @@ class EngineLink:
         item = event.item
         item.head.CopyFrom(self._stamper.head(self._call.call_id, self.route.relay_generation, SENDER_ENGINE))
         item.route.CopyFrom(self.route)
-        self._bus.post(FSA_INBOX, self.route.engine_slot, FsaInbox(items=[item]).SerializeToString())
+        self._bus.post(FSA_INBOX, self.route.engine_slot, FsaInbox(items=[item]).SerializeToString(), event.headers)
         self._wait(event)
 
     def _wait(self, event: "_Event") -> None:
@@ -115,6 +129,7 @@ class EngineLink:
 @dataclass(slots=True)
 class _Event:
     item: FsaItem
+    headers: Headers = ()
     wait_ms: int = RESEND_MS
     resent: int = 0
     cancel: Cancel = lambda: None

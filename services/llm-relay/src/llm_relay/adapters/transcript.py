@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
+from opentelemetry.context import Context
 from prometheus_client import Counter
 
+from chassis import tracing
 from chassis.ids import Clock
 from chassis.logging import get_logger
 from chassis.retry import Backoff, Sleep
@@ -32,12 +34,20 @@ class Transcript:
     """Of one call. Writes in order, one at a time, each repeated while session cannot be reached."""
 
     def __init__(
-        self, session: "SessionServiceAsyncStub", call: CallInfo, clock: Clock, sleep: Sleep = asyncio.sleep
+        self,
+        session: "SessionServiceAsyncStub",
+        call: CallInfo,
+        clock: Clock,
+        sleep: Sleep = asyncio.sleep,
+        *,
+        trace: Context | None = None,
     ) -> None:
+        """`trace`: the call's, which the writes belong to."""
         self._session = session
         self._call = call
         self._clock = clock
         self._sleep = sleep
+        self._trace = trace
         self._pending: deque[tuple[str, _Write]] = deque()
         self._writer: asyncio.Task[None] | None = None
         # The conversation so far, oldest first.
@@ -87,7 +97,8 @@ class Transcript:
 
     async def _done(self, name: str, write: _Write) -> bool:
         try:
-            await write()
+            with tracing.under(self._trace):
+                await write()
         except RpcError as error:
             FAILED.labels(name, error.code.name).inc()
             if error.retriable:

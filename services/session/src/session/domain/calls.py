@@ -16,6 +16,13 @@ SESSIONS_KEPT = 16
 """Sessions remembered of one caller."""
 
 
+def note_trace(session: state.SessionRecord, call_id: str, traceparent: str) -> None:
+    """Keep the trace that a call belongs to, for what follows from it; one that is not traced keeps none."""
+    known = find(session, call_id)
+    if known is not None and traceparent:
+        known.traceparent = traceparent
+
+
 def find(session: state.SessionRecord, call_id: str) -> state.CallRecord | None:
     """Return a call of a session."""
     return next((known for known in session.calls if known.info.call_id == call_id), None)

@@ -24,6 +24,7 @@ _LONGEST_WAIT_MS = 3_600_000
 
 def issue(session: state.SessionRecord, command: NotifyCommand, now: int, effects: Effects) -> None:
     """Have a command carried out."""
+    command.traceparent = effects.traceparent
     session.commands.add(command=command, issue_at_ms=now + CLAIM_MS + PATIENCE_MS, issues=1)
     del session.commands[:-COMMANDS_KEPT]
     effects.commands.append(command)

@@ -12,8 +12,13 @@ SOURCE = "session"
 
 @dataclass(slots=True)
 class Effects:
-    """Collected while deciding, in order."""
+    """Collected while deciding, in order. `traceparent`: the trace that the decision belongs to, if it does.
 
+    It is saved in the facts and commands themselves, for they are published later, from elsewhere: a header would be
+    lost by then.
+    """
+
+    traceparent: str = ""
     facts: list[CallEvent] = field(default_factory=list)
     commands: list[NotifyCommand] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
@@ -23,6 +28,12 @@ class Effects:
         """Record one fact, such as `sms_requested=SmsRequested(...)`, under an id derived from its cause."""
         self.facts.append(
             CallEvent(
-                event_id=event_id, session_id=session_id, call_id=call_id, occurred_at_ms=now, source=SOURCE, **fact
+                event_id=event_id,
+                session_id=session_id,
+                call_id=call_id,
+                occurred_at_ms=now,
+                source=SOURCE,
+                traceparent=self.traceparent,
+                **fact,
             )
         )

@@ -28,6 +28,7 @@ def opened_view(
     session: state.SessionRecord, known: state.CallRecord, transfer: api.PendingTransfer | None = None
 ) -> api.OpenCallResponse:
     """Return what the gateway of a call needs; `transfer`: what was under way until it took the call over."""
+    traced = [known] if transfer is not None else session.calls[-2:-1]
     return api.OpenCallResponse(
         call=known.info,
         route=known.route,
@@ -35,6 +36,7 @@ def opened_view(
         session_key=session.session_key,
         caller_private=session.business.caller_private,
         transfer=transfer if transfer is not None and transfer.HasField("transfer") else None,
+        traceparent=traced[0].traceparent if traced else "",
     )
 
 
