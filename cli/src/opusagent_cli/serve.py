@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from opusagent.session.v1.session_pb2_grpc import SessionServiceAsyncStub
 
 WATCH_AGAIN_S = 1.0
+PATIENCE_S = 10.0
+"""With a session service that is busy: nobody's call waits for what commands ask."""
 
 T = TypeVar("T")
 
@@ -77,7 +79,7 @@ async def session_at(target: str) -> AsyncIterator["SessionServiceAsyncStub"]:
     """Connect to a session service for the length of a block."""
     from opusagent.session.v1.session_pb2_grpc import SessionServiceStub
 
-    client = remote(SessionServiceStub, target)
+    client = remote(SessionServiceStub, target, deadline=PATIENCE_S)
     try:
         yield client
     finally:

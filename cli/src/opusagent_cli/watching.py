@@ -11,13 +11,11 @@ from chassis.rpc import RpcError
 from opusagent.session.v1 import session_pb2
 from opusagent_cli.console import Terminal
 from opusagent_cli.datafolder import SESSION_FILE, facts_in, must_hold, sessions_in
-from opusagent_cli.serve import ending, session_at, show, unless, watch
+from opusagent_cli.serve import PATIENCE_S, ending, session_at, show, unless, watch
 from opusagent_cli.visiting import unanswered
 
 if TYPE_CHECKING:
     from opusagent.session.v1.session_pb2_grpc import SessionServiceAsyncStub
-
-ANSWER_S = 5.0
 
 
 async def follow(target: str, terminal: Terminal, *, from_start: bool) -> None:
@@ -61,7 +59,7 @@ async def _sessions(
     session: "SessionServiceAsyncStub", target: str, limit: int = 0
 ) -> session_pb2.ListSessionsResponse:
     try:
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(PATIENCE_S):
             return await session.ListSessions(session_pb2.ListSessionsRequest(limit=limit))
     except (RpcError, TimeoutError) as error:
         raise unanswered(target, error) from error
