@@ -3,6 +3,7 @@
 import argparse
 import json
 import platform
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -157,7 +158,12 @@ def main() -> None:
     def say(text: str) -> None:
         print(f"{time.monotonic() - began:6.0f} s  {text}", file=sys.stderr, flush=True)
 
-    results, failures = uvloop.run(measure(args, say))
+    # Ended from outside, its children shall end as with Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        results, failures = uvloop.run(measure(args, say))
+    except KeyboardInterrupt:
+        sys.exit("interrupted: nothing was written")
     aims = [aim for result in results.values() for aim in result.aims]
     text = json.dumps(
         {
