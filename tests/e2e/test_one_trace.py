@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 from confluent_kafka import Producer
@@ -42,6 +43,8 @@ from session.settings import SessionSettings
 PATIENCE_SECONDS = 30
 CALLER, CALLED = "+15550108812", "+15550001"
 FRAME = b"\xff" * 160
+
+in_one_process = pytest.mark.parametrize("world", ["one process"], indirect=True)
 
 AGENT = """\
 version: 1
@@ -91,7 +94,7 @@ server.run("stdio")
 class World:
     """A running OpusAgent, its callers' model, and the spans that it made."""
 
-    app: gateway.bootstrap.GatewayApp
+    gateways: list[gateway.bootstrap.GatewayApp]
     model: FakeBackend
     provider: FakeProvider
     exporter: InMemorySpanExporter
@@ -199,12 +202,14 @@ async def world(
         about = RelaySettings(relay_backend=BackendName.LOCAL, holder="relay")
         relay = llm_relay.bootstrap.build(about, buses[2], client, backends={BackendName.LOCAL: lambda _: model})
         sender = notifier.bootstrap.build(NotifierSettings(holder="notifier"), buses[3], client, provider=provider)
-        about = GatewaySettings(host="127.0.0.1", port=0, holder="gateway", status_wait=0.05)
-        app = gateway.bootstrap.build(about, buses[4], client)
-        for service in (keeper, engine, relay, sender, app):
+        gateways = []
+        for name in ("gateway-a", "gateway-b"):
+            about = GatewaySettings(host="127.0.0.1", port=0, holder=name, status_wait=0.05)
+            gateways.append(gateway.bootstrap.build(about, buses[4], client))
+        for service in (keeper, engine, relay, sender, *gateways):
             await service.start()
             stack.push_async_callback(service.stop)
-        world = World(app, model, provider, exporter)
+        world = World(gateways, model, provider, exporter)
         for bus in buses if apart else [one]:
             watch(world, bus)
 
@@ -216,14 +221,19 @@ async def world(
         yield world
 
 
+async def dial(world: World, peer: TwilioPeer, at: int = 0) -> None:
+    """Bring a leg to one of the gateways."""
+    await peer.open(f"ws://127.0.0.1:{world.gateways[at].port}/twilio/media")
+    peer.connected()
+    peer.start(**{"from": CALLER, "to": CALLED})
+
+
 @contextlib.asynccontextmanager
 async def leg(world: World, name: str) -> AsyncIterator[tuple[TwilioPeer, FakeSession]]:
     """A caller on the line, and his conversation with the model."""
     before = len(world.model.sessions)
     async with TwilioPeer(call_sid=name) as peer:
-        await peer.open(f"ws://127.0.0.1:{world.app.port}/twilio/media")
-        peer.connected()
-        peer.start(**{"from": CALLER, "to": CALLED})
+        await dial(world, peer)
         await world.until(lambda: len(world.model.sessions) > before)
         yield peer, world.model.sessions[-1]
         peer.stop()
@@ -329,6 +339,7 @@ async def test_from_the_leg_to_the_sms_a_call_is_one_trace(dropped: World) -> No
     spans_show_nothing_of_the_caller(dropped)
 
 
+@in_one_process
 async def test_the_call_after_it_links_to_the_one_before(dropped: World) -> None:
     [first] = dropped.named("call")
     async with leg(dropped, "CA2"):
@@ -339,3 +350,27 @@ async def test_the_call_after_it_links_to_the_one_before(dropped: World) -> None
     assert second.context is not None
     assert second.context.trace_id != first.context.trace_id
     assert [link.context.trace_id for link in second.links] == [first.context.trace_id]
+
+
+@in_one_process
+async def test_a_caller_who_asks_to_be_called_back_is_rung_in_the_trace_of_his_call(dropped: World) -> None:
+    form = {"MessageSid": "SM1", "From": CALLER, "To": CALLED, "Body": "CALL"}
+    async with httpx.AsyncClient() as client:
+        await client.post(f"http://127.0.0.1:{dropped.gateways[0].port}/twilio/sms", data=form)
+    [rung] = await dropped.until(lambda: dropped.named("notifier place_call"))
+    assert dropped.ancestors(rung) == ["session call back", "session call_ended", "call"]
+
+
+@in_one_process
+async def test_a_call_that_another_gateway_takes_over_goes_on_in_its_trace(world: World) -> None:
+    async with leg(world, "CA1"), TwilioPeer(call_sid="CA1", stream_sid="MZ2") as again:
+        await dial(world, again, at=1)
+        await world.until(lambda: world.named("call reattached"))
+        again.stop()
+        await again.until_closed()
+    (goes_on,) = await world.until(lambda: [span for span in world.named("call") if span.parent is not None])
+    [tried] = world.named("call reattached")
+    assert [link.context.trace_id for link in tried.links] == [goes_on.context.trace_id]
+    [ended] = await world.until(lambda: world.named("session call_ended"))
+    assert ended.parent is not None
+    assert ended.parent.span_id == goes_on.context.span_id

@@ -297,7 +297,8 @@ class LiveCall:
         duration_ms = max(0, self._around.clock() - self.info.started_at_ms)
         metrics.CALLS_ENDED.labels(EndReason.Name(reason).removeprefix("END_REASON_").lower()).inc()
         metrics.CALL_SECONDS.observe(duration_ms / 1000)
-        self._log.info("call ended", reason=EndReason.Name(reason), duration_ms=duration_ms)
+        with tracing.under(self.trace):
+            self._log.info("call ended", reason=EndReason.Name(reason), duration_ms=duration_ms)
         self._span.set_attribute("end_reason", EndReason.Name(reason))
         self.transfers.call_ended(reason, detail)
         self._record("ended", call_ended=CallEnded(reason=reason, detail=detail[:200], duration_ms=duration_ms))
@@ -339,5 +340,5 @@ class LiveCall:
 
     def _record(self, event: str | None, **fact: CallEnded | CallReattached | SocketLost) -> None:
         event_id = f"{self.info.call_id}/{event}" if event else None
-        with tracing.under(self._poster.trace):
+        with tracing.under(self.trace):
             self._around.facts.record_soon(self.info.session_id, self.info.call_id, event_id, **fact)

@@ -203,7 +203,7 @@ class Switchboard:
         self._by_leg[info.channel, provider_call_id] = call
         self._empty.clear()
         metrics.CALLS.labels(channel_name(info.channel)).inc()
-        with bound(call_id=info.call_id, session_id=info.session_id):
+        with bound(call_id=info.call_id, session_id=info.session_id), tracing.under(trace):
             _log.info("call attached" if reattached else "call started", channel=channel_name(info.channel))
         poster.opened(reattached, media_ms)
         return call

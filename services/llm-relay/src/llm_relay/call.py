@@ -71,6 +71,7 @@ class Call:
     ) -> None:
         """`trace`: the call's. Raises ValueError when the call's audio format is none of the contract's."""
         self.info: CallInfo = opened.call
+        self.trace = trace
         self._around = around
         self._transcript = transcript
         self._format = audio_format(opened.call.format)

@@ -46,10 +46,11 @@ class Inbox:
 
     def _control(self, name: str, item: RelayItem, headers: Headers) -> None:
         call = self._calls.get(item.head.call_id)
+        trace = call.trace if call is not None else tracing.extract(headers)
         session_id = item.opened.call.session_id if name == "opened" else call.info.session_id if call else ""
-        with bound(call_id=item.head.call_id, session_id=session_id):
+        with bound(call_id=item.head.call_id, session_id=session_id), tracing.under(trace):
             if name == "opened":
-                self._calls.open(item.opened, tracing.extract(headers))
+                self._calls.open(item.opened, trace)
             elif call is None:
                 STRAY.inc()
             elif name == "closed":
