@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
@@ -99,6 +100,21 @@ def test_without_an_exporter_a_trace_is_passed_on_and_none_is_begun() -> None:
         assert tracing.inject() == came
     with tracing.span("step"):
         assert tracing.inject() == ()
+
+
+def test_a_collector_that_hangs_holds_nobody_up() -> None:
+    released = Event()
+
+    class Hangs(InMemorySpanExporter):
+        def shutdown(self) -> None:
+            released.wait(10)
+
+    tracing.export_to(SimpleSpanProcessor(Hangs()), "test")
+    with structlog.testing.capture_logs() as logged:
+        tracing.shutdown(0.01)
+    released.set()
+    assert [line["log_level"] for line in logged] == ["warning"]
+    assert not tracing.inject()
 
 
 def test_spans_reach_a_collector(monkeypatch: pytest.MonkeyPatch) -> None:

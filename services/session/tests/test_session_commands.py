@@ -2,6 +2,7 @@
 
 import pytest
 
+from chassis import tracing
 from chassis.rpc import RpcError, StatusCode, direct
 from opusagent.events.v1 import events_pb2 as events
 from opusagent.session.v1 import session_pb2 as api
@@ -79,6 +80,19 @@ async def test_a_command_without_an_outcome_is_issued_again_until_it_expires(sto
     assert {again.command_id for again in issued} == {command.command_id}
     assert 4 < len(issued) < 12
     assert await claim(app, command, "a") == "SETTLED"
+
+
+async def test_a_command_belongs_to_the_trace_of_its_call_however_often_it_is_issued(stored_world):
+    world = stored_world
+    opened_in = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    app = await world.live()
+    with tracing.under(tracing.from_field(opened_in)):
+        await one_sms(world, app)
+    world.time.advance(600)
+    await world.settle(app)
+    issued = world.commands()
+    assert len(issued) > 1
+    assert {command.traceparent for command in issued} == {opened_in}
 
 
 async def test_a_claimed_command_is_not_issued_again_while_the_claim_holds(world):

@@ -8,6 +8,7 @@ their spans what callers and tools said. They still pass the context on (the MCP
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Thread
 
 from opentelemetry import context as contexts
 from opentelemetry import trace
@@ -19,10 +20,15 @@ from opentelemetry.trace import NoOpTracer, Span, SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from chassis.bus import Headers
+from chassis.logging import get_logger
 
 ENDPOINT_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
+SHUTDOWN_SECONDS = 1.0
+"""How long a process that ends waits for a collector."""
+
 _HEADER = "traceparent"
 _propagator = TraceContextTextMapPropagator()
+_log = get_logger(__name__)
 
 
 class _Process:
@@ -52,11 +58,16 @@ def export_to(processor: SpanProcessor, service: str) -> None:
     _Process.provider, _Process.tracer = provider, provider.get_tracer("opusagent")
 
 
-def shutdown() -> None:
-    """Export what is left; blocks for as long as the exporter allows itself."""
+def shutdown(seconds: float = SHUTDOWN_SECONDS) -> None:
+    """Export what is left; blocks for at most `seconds`, however long the exporter would go on trying."""
     provider, _Process.provider, _Process.tracer = _Process.provider, None, NoOpTracer()
-    if provider is not None:
-        provider.shutdown()
+    if provider is None:
+        return
+    last = Thread(target=provider.shutdown, name="last-spans", daemon=True)
+    last.start()
+    last.join(seconds)
+    if last.is_alive():
+        _log.warning("the collector does not take the last spans", seconds=seconds)
 
 
 # ---- contexts
