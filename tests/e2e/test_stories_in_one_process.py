@@ -2,7 +2,7 @@
 
 import pytest
 
-BREAKS = ["ringback", "callback", "socket-lost", "handoff", "handoff-busy"]
+BREAKS = ["ringback", "socket-lost", "handoff-busy"]
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(400)]
 
