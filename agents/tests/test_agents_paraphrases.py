@@ -10,12 +10,16 @@ import yaml
 
 from fsa_engine.comparing import Comparer, comparer
 from fsa_engine.domain.definition import Agent
+from fsa_engine.domain.events import Opened, Utterance
 from fsa_engine.domain.loading import load_agent
+from fsa_engine.domain.snapshot import Snapshot
+from fsa_engine.domain.step import step
 from fsa_engine.domain.understanding.intents import Match
 from fsa_engine.domain.understanding.meaning import weighed
 
 AGENTS = Path(__file__).parents[1]
 SET = yaml.safe_load((Path(__file__).parent / "paraphrases.yaml").read_text())
+AT = 1_764_600_000_000
 READERS = ("words", "meaning", "both")
 SENTENCES = {"tuned": (59, 24), "held": (44, 21)}
 """Of each half: those that want something, and those that want none of it."""
@@ -87,3 +91,13 @@ def test_two_that_callers_say(model: Comparer) -> None:
     card, clinic = load_agent(AGENTS / "card" / "agent.yaml"), load_agent(AGENTS / "appointment" / "agent.yaml")
     assert reading("both", card, model, "somebody took my wallet with the card in it").task == "block_card"
     assert reading("both", clinic, model, "I need to see a doctor tomorrow").task == "book_appointment"
+
+
+def test_what_is_wrong_with_a_telephone_is_asked(model: Comparer) -> None:
+    """The device that a lost one could be is also what a ticket could be about."""
+    desk, words = load_agent(AGENTS / "helpdesk" / "agent.yaml"), "something's wrong with my phone"
+    ring = step(desk, Snapshot(), Opened(event_id="o", at_ms=AT, call_id="c")).snapshot
+    made = step(desk, ring, Utterance(event_id="e", at_ms=AT, text=words, intents=model.evidence(desk, words)))
+    assert made.snapshot.pending is not None
+    assert set(made.snapshot.pending.options) == {"lost_device", "open_ticket"}
+    assert made.snapshot.tasks == ()

@@ -15,6 +15,7 @@ from fsa_engine.domain.loading import load_text
 from fsa_engine.domain.replay import replay
 from fsa_engine.domain.snapshot import Snapshot
 from fsa_engine.domain.step import Step, step
+from fsa_engine.domain.understanding.intents import CERTAIN
 from fsa_engine.domain.understanding.meaning import NONE_OF_THESE
 
 TEXT = """\
@@ -90,6 +91,14 @@ def test_words_that_are_certain_want_no_evidence(agent: Agent) -> None:
     assert (made.undecided, made.reading, made.business.open_tasks[0].task) == ("", "lexical", "block_card")
     against = said(agent, "I lost my card", alike(balance=0.95))
     assert against.business.open_tasks == made.business.open_tasks
+
+
+def test_one_word_beside_others_is_not_certain_however_well_it_fits(agent: Agent) -> None:
+    about = agent.matcher.match("the balance of my bicycle")
+    assert (about.task, about.score("balance") > CERTAIN, about.certain) == ("balance", True, False)
+    made = said(agent, "the balance of my bicycle", alike(none=0.9))
+    assert (made.reading, made.business.open_tasks) == ("none", ())
+    assert agent.matcher.match("my balance please").certain, "nothing else was said"
 
 
 def test_without_evidence_the_words_decide_and_the_step_says_what_it_missed(agent: Agent) -> None:

@@ -69,6 +69,42 @@ async def test_of_racing_steps_on_one_version_one_is_saved(stored_world):
     assert {answer.code for answer in refused} == {StatusCode.ABORTED}
 
 
+async def test_the_chain_holds_where_tasks_step_at_once(stored_world):
+    """Every racer begins again from what another one saved, as engines do, until its own step is in."""
+    apps = [await stored_world.live(), await stored_world.live()]
+    session_id = (await stored_world.open(apps[0], "CA1")).call.session_id
+    lost, start = 0, asyncio.Barrier(6)
+
+    async def race(number: int, client: object) -> None:
+        nonlocal lost
+        loaded = await client.LoadTask(api.LoadTaskRequest(session_id=session_id))
+        await start.wait()
+        while True:
+            try:
+                await client.SaveTask(step(session_id, number, loaded.version))
+            except RpcError as error:
+                if error.code is not StatusCode.ABORTED:
+                    raise
+                lost += 1
+                loaded = await client.LoadTask(api.LoadTaskRequest(session_id=session_id))
+            else:
+                return
+
+    await asyncio.gather(*(race(n, direct(apps[n % 2].servicer)) for n in range(6)))
+    await stored_world.settle(apps[0])
+    facts = [event.fsa_stepped for event in stored_world.facts("fsa_stepped")]
+    assert lost >= 5, "of the first six, one is saved"
+    assert [fact.audit_index for fact in facts] == list(range(1, 7))
+    assert {fact.record_json for fact in facts} == {f'{{"n":{n}}}' for n in range(6)}, "each is there, and once"
+    previous = ""
+    for fact in facts:
+        assert fact.previous_hash == previous
+        previous = hashlib.sha256((previous + fact.record_json).encode()).hexdigest()
+        assert fact.hash == previous
+    loaded = await direct(apps[1].servicer).LoadTask(api.LoadTaskRequest(session_id=session_id))
+    assert (loaded.version, loaded.audit_index) == (6, 6)
+
+
 async def test_settled_intents_and_delivered_outputs_leave_the_outbox(stored_world):
     app = await stored_world.live()
     client = direct(app.servicer)

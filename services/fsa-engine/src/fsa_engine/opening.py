@@ -1,12 +1,10 @@
 """How a call is opened: the dialogue plan, and what is to be said first."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from fsa_engine.catalog import ServedAgent
-from fsa_engine.domain.definition import Agent, Slot, Task
-from fsa_engine.wire import canonical
-from opusagent.dialogue.v1.plan_pb2 import STYLE_DIALOGUE, STYLE_DIRECTED, DialoguePlan, EntryPoint, Style
+from fsa_engine.domain.definition import Agent, Task
+from opusagent.dialogue.v1.plan_pb2 import STYLE_DIALOGUE, STYLE_DIRECTED, DialoguePlan, Style
 from opusagent.fsa.v1.fsa_pb2 import Output
 from opusagent.session.v1.session_pb2 import SaveTaskResponse
 
@@ -58,7 +56,6 @@ def plan(served: ServedAgent, styles: Sequence[Style]) -> DialoguePlan:
     )
     if style == STYLE_DIALOGUE:
         made.instructions = instructions(agent)
-        made.entry_points.extend(_entry_point(name, task) for name, task in _public(agent))
     return made
 
 
@@ -72,35 +69,3 @@ def instructions(agent: Agent) -> str:
 
 def _public(agent: Agent) -> list[tuple[str, Task]]:
     return [(name, task) for name, task in agent.tasks.items() if not task.internal]
-
-
-def _entry_point(name: str, task: Task) -> EntryPoint:
-    schema = {"type": "object", "properties": argument_schemas(task), "additionalProperties": False}
-    return EntryPoint(task=name, description=task.description.strip(), arguments_schema_json=canonical(schema))
-
-
-def argument_schemas(task: Task) -> dict[str, dict[str, Any]]:
-    """Return the JSON Schema of every slot that may be proposed when a task is started, by name."""
-    return {name: _schema(slot) for name, slot in task.slots.items() if slot.from_ == "caller" and not slot.sensitive}
-
-
-_JSON_TYPES: dict[str, dict[str, Any]] = {
-    "integer": {"type": "integer"},
-    "decimal": {"type": "string", "description": "A decimal number."},
-    "date": {"type": "string", "description": "As the caller said it, or YYYY-MM-DD."},
-    "time": {"type": "string", "description": "As the caller said it, or HH:MM (24 h)."},
-    "yes_no": {"type": "boolean"},
-    "digits": {"type": "string", "pattern": "^[0-9]*$"},
-}
-
-
-def _schema(slot: Slot) -> dict[str, Any]:
-    """Return a slot's JSON Schema, as a model sees it."""
-    if slot.type == "list":
-        return {"type": "array", "items": dict(_JSON_TYPES.get(slot.of, {"type": "string"}))}
-    schema = dict(_JSON_TYPES.get(slot.type, {"type": "string"}))
-    if slot.type == "enum":
-        schema["enum"] = list(slot.values)
-    if slot.description:
-        schema["description"] = slot.description
-    return schema

@@ -18,6 +18,7 @@ from fsa_engine.conversations import Conversations
 from fsa_engine.intents import IntentRunner
 from fsa_engine.metrics import INTENTS_ORPHANED
 from fsa_engine.open_intents import Visit
+from opusagent.call.v1.call_pb2 import CHANNEL_TEXT
 from opusagent.session.v1.session_pb2 import Intent
 
 LIMIT = 500
@@ -100,6 +101,7 @@ class Sweeper:
             self._conversations.attend(session_id, Visit(lines.get(session_id)))
 
     async def _lines(self) -> Mapping[str, Line]:
-        """Return the relay of every live call, by session."""
+        """Return the relay of every live call that has one, by session; a call in text has none."""
         calls = await self._store.calls()
-        return {one.call.session_id: Line.of(one.call.call_id, one.route) for one in calls if one.live}
+        spoken = [one for one in calls if one.live and one.call.channel != CHANNEL_TEXT]
+        return {one.call.session_id: Line.of(one.call.call_id, one.route) for one in spoken}

@@ -8,8 +8,7 @@ from typing import Any
 from mcp_types import Tool, ToolAnnotations
 
 from fsa_engine.catalog import ServedAgent
-from fsa_engine.domain.definition import Task
-from fsa_engine.opening import argument_schemas
+from fsa_engine.domain.definition import Slot, Task
 from fsa_engine.task_view import TaskView
 
 ANSWER, STATUS, CANCEL = "answer_task", "task_status", "cancel_task"
@@ -93,7 +92,7 @@ def _start_tool(name: str, tool: TaskTool) -> Tool:
 
 def _start_schema(tool: TaskTool) -> dict[str, Any]:
     own = {"words": _WORDS, "caller": _CALLER}
-    properties = argument_schemas(tool.agent.agent.tasks[tool.task]) | {
+    properties = _argument_schemas(tool.agent.agent.tasks[tool.task]) | {
         n: own[n] for n in ("words", "caller") if n in tool.own
     }
     return {"type": "object", "properties": properties, "additionalProperties": False}
@@ -132,3 +131,30 @@ _GENERIC = (
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False),
     ),
 )
+
+
+def _argument_schemas(task: Task) -> dict[str, dict[str, Any]]:
+    """Return the JSON Schema of every slot that may be proposed when a task is started, by name."""
+    return {name: _schema(slot) for name, slot in task.slots.items() if slot.from_ == "caller" and not slot.sensitive}
+
+
+_JSON_TYPES: dict[str, dict[str, Any]] = {
+    "integer": {"type": "integer"},
+    "decimal": {"type": "string", "description": "A decimal number."},
+    "date": {"type": "string", "description": "As the caller said it, or YYYY-MM-DD."},
+    "time": {"type": "string", "description": "As the caller said it, or HH:MM (24 h)."},
+    "yes_no": {"type": "boolean"},
+    "digits": {"type": "string", "pattern": "^[0-9]*$"},
+}
+
+
+def _schema(slot: Slot) -> dict[str, Any]:
+    """Return a slot's JSON Schema, as a model sees it."""
+    if slot.type == "list":
+        return {"type": "array", "items": dict(_JSON_TYPES.get(slot.of, {"type": "string"}))}
+    schema = dict(_JSON_TYPES.get(slot.type, {"type": "string"}))
+    if slot.type == "enum":
+        schema["enum"] = list(slot.values)
+    if slot.description:
+        schema["description"] = slot.description
+    return schema

@@ -24,17 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n opusagent/dialogue/v1/plan.proto\x12\x15opusagent.dialogue.v1\"N\n\nEntryPoint\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1d\n\x15\x61rguments_schema_json\x18\x03 \x01(\t\"\xe7\x01\n\x0c\x44ialoguePlan\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x65\x66inition_hash\x18\x02 \x01(\t\x12+\n\x05style\x18\x03 \x01(\x0e\x32\x1c.opusagent.dialogue.v1.Style\x12\x14\n\x0cinstructions\x18\x04 \x01(\t\x12\r\n\x05voice\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x37\n\x0c\x65ntry_points\x18\x07 \x03(\x0b\x32!.opusagent.dialogue.v1.EntryPoint\x12\x12\n\nvocabulary\x18\x08 \x03(\t*F\n\x05Style\x12\x15\n\x11STYLE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTYLE_DIALOGUE\x10\x01\x12\x12\n\x0eSTYLE_DIRECTED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n opusagent/dialogue/v1/plan.proto\x12\x15opusagent.dialogue.v1\"\xc2\x01\n\x0c\x44ialoguePlan\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x65\x66inition_hash\x18\x02 \x01(\t\x12+\n\x05style\x18\x03 \x01(\x0e\x32\x1c.opusagent.dialogue.v1.Style\x12\x14\n\x0cinstructions\x18\x04 \x01(\t\x12\r\n\x05voice\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x12\n\nvocabulary\x18\x08 \x03(\tJ\x04\x08\x07\x10\x08R\x0c\x65ntry_points*F\n\x05Style\x12\x15\n\x11STYLE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTYLE_DIALOGUE\x10\x01\x12\x12\n\x0eSTYLE_DIRECTED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'opusagent.dialogue.v1.plan_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STYLE']._serialized_start=373
-  _globals['_STYLE']._serialized_end=443
-  _globals['_ENTRYPOINT']._serialized_start=59
-  _globals['_ENTRYPOINT']._serialized_end=137
-  _globals['_DIALOGUEPLAN']._serialized_start=140
-  _globals['_DIALOGUEPLAN']._serialized_end=371
+  _globals['_STYLE']._serialized_start=256
+  _globals['_STYLE']._serialized_end=326
+  _globals['_DIALOGUEPLAN']._serialized_start=60
+  _globals['_DIALOGUEPLAN']._serialized_end=254
 # @@protoc_insertion_point(module_scope)

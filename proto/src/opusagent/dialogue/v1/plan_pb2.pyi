@@ -2,7 +2,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from collections.abc import Iterable as _Iterable
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -16,25 +16,14 @@ STYLE_UNSPECIFIED: Style
 STYLE_DIALOGUE: Style
 STYLE_DIRECTED: Style
 
-class EntryPoint(_message.Message):
-    __slots__ = ("task", "description", "arguments_schema_json")
-    TASK_FIELD_NUMBER: _ClassVar[int]
-    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
-    ARGUMENTS_SCHEMA_JSON_FIELD_NUMBER: _ClassVar[int]
-    task: str
-    description: str
-    arguments_schema_json: str
-    def __init__(self, task: _Optional[str] = ..., description: _Optional[str] = ..., arguments_schema_json: _Optional[str] = ...) -> None: ...
-
 class DialoguePlan(_message.Message):
-    __slots__ = ("agent", "definition_hash", "style", "instructions", "voice", "language", "entry_points", "vocabulary")
+    __slots__ = ("agent", "definition_hash", "style", "instructions", "voice", "language", "vocabulary")
     AGENT_FIELD_NUMBER: _ClassVar[int]
     DEFINITION_HASH_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTIONS_FIELD_NUMBER: _ClassVar[int]
     VOICE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
-    ENTRY_POINTS_FIELD_NUMBER: _ClassVar[int]
     VOCABULARY_FIELD_NUMBER: _ClassVar[int]
     agent: str
     definition_hash: str
@@ -42,6 +31,5 @@ class DialoguePlan(_message.Message):
     instructions: str
     voice: str
     language: str
-    entry_points: _containers.RepeatedCompositeFieldContainer[EntryPoint]
     vocabulary: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, agent: _Optional[str] = ..., definition_hash: _Optional[str] = ..., style: _Optional[_Union[Style, str]] = ..., instructions: _Optional[str] = ..., voice: _Optional[str] = ..., language: _Optional[str] = ..., entry_points: _Optional[_Iterable[_Union[EntryPoint, _Mapping]]] = ..., vocabulary: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, agent: _Optional[str] = ..., definition_hash: _Optional[str] = ..., style: _Optional[_Union[Style, str]] = ..., instructions: _Optional[str] = ..., voice: _Optional[str] = ..., language: _Optional[str] = ..., vocabulary: _Optional[_Iterable[str]] = ...) -> None: ...

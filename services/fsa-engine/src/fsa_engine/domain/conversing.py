@@ -168,7 +168,7 @@ def _answer_openly(turn: Turn, texts: tuple[str, ...]) -> None:
     tasks = [tasks_only(turn, match) for match in matches]
     clear = next((i for i, match in enumerate(tasks) if match.task), None)
     close = next((match for match in tasks if match.close), Match())
-    fitting = [name for name in close.close if values_for(turn, name, texts[0])]
+    fitting = [name for name in close.close if _can_use(turn, name, texts[0])]
     if clear is not None:
         start(turn, tasks[clear].task, texts[clear])
     elif fact_in(matches[0].task):
@@ -183,6 +183,12 @@ def _answer_openly(turn: Turn, texts: tuple[str, ...]) -> None:
         start(turn, close.close[0], texts[0])
     else:
         _unclear(turn)
+
+
+def _can_use(turn: Turn, name: str, text: str) -> bool:
+    """Tell whether words answer a question of a task; a choice among words may only be what they are about."""
+    slots = turn.agent.tasks[name].slots
+    return any(slots[slot].type != "enum" for slot in values_for(turn, name, text))
 
 
 def _declines(turn: Turn, tokens: tuple[str, ...]) -> bool:

@@ -32,7 +32,8 @@ class Match:
     """The decision. `task`: clear winner or ""; `close`: names of those between which the caller must choose.
 
     `torn`: the best of those close would have won but for the others, and by more than a single word. `by`: what was
-    compared, words or (embeddings of) meanings.
+    compared, words or (embeddings of) meanings. `firm`: the winner shares two words with an example, or all that was
+    said is in one: a single word beside others says what something is about, not what is wanted.
     """
 
     task: str = ""
@@ -40,11 +41,12 @@ class Match:
     scores: tuple[tuple[str, float], ...] = ()
     torn: bool = False
     by: Literal["lexical", "embedding"] = "lexical"
+    firm: bool = False
 
     @property
     def certain(self) -> bool:
         """Whether the words alone are enough."""
-        return self.by == "lexical" and bool(self.task) and self.score(self.task) >= CERTAIN
+        return self.by == "lexical" and bool(self.task) and self.firm and self.score(self.task) >= CERTAIN
 
     def score(self, task: str) -> float:
         """Return a task's score, 0 to 1."""
@@ -86,10 +88,13 @@ class LexicalMatcher(IntentMatcher):
         if best < (0.1 if among else CONSIDER) or (none >= best and not among):
             return Match(scores=listed)
         if best >= floor and best - second >= (0.02 if among else MARGIN) and (among or best - none >= MARGIN):
-            return Match(ranked[0][0], (), listed)
+            return Match(ranked[0][0], (), listed, firm=self._firm(said, ranked[0][0]))
         near = tuple(name for name, score in ranked if score > best - MARGIN and score >= CONSIDER)
         shared = max((len(said & example) for name in near for example, _ in self._examples[name]), default=0)
         return Match("", near, listed, torn=best >= ACCEPT and best - none >= MARGIN and shared > 1)
+
+    def _firm(self, said: frozenset[str], name: str) -> bool:
+        return any(said <= example or len(said & example) > 1 for example, _ in self._examples[name])
 
     def _weighed(self, example: frozenset[str]) -> _Weighed:
         return example, math.fsum(self._weight[stem] for stem in example)
