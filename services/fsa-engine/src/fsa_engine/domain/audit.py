@@ -118,7 +118,12 @@ def view(snapshot: Snapshot) -> dict[str, Any]:
     }
     if snapshot.facts:
         shown["facts"] = {
-            name: {"value": MASK if f.sensitive else f.value, "source": f.source, "confidence": f.confidence}
+            name: {
+                "value": MASK if f.sensitive else f.value,
+                "source": f.source,
+                "confidence": f.confidence,
+                "expires_ms": f.expires_ms,
+            }
             for name, f in snapshot.facts.items()
         }
     if snapshot.aside:

@@ -1,4 +1,7 @@
-"""DTMF: 1 is yes and 2 is no, a number chooses, digits fill what is made of digits; # ends and * clears an entry."""
+"""DTMF: 1 is yes and 2 is no, a number chooses, digits fill what is made of digits; # ends and * clears an entry.
+
+Where nothing was keyed in, # and * can stand for what the definition says (`key` of an intent transition).
+"""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -7,7 +10,7 @@ from fsa_engine.domain.cancelling import answer_cancel
 from fsa_engine.domain.definition import Collect, Confirm, Slot
 from fsa_engine.domain.filling import put_values, settle
 from fsa_engine.domain.floor import focus, give, goodbye
-from fsa_engine.domain.listening import confirm, not_understood, refused, verify
+from fsa_engine.domain.listening import confirm, follow_wishes, not_understood, refused, verify
 from fsa_engine.domain.resuming import go_on, start_over
 from fsa_engine.domain.snapshot import TaskInstance
 from fsa_engine.domain.starting import start
@@ -68,6 +71,8 @@ def _offer(turn: Turn, digit: str) -> None:
 
 def _press_in_task(turn: Turn, task: TaskInstance, digit: str) -> None:
     state = turn.state(task)
+    if _wishes(turn, task, digit):
+        return
     if isinstance(state, Confirm):
         verdict = _verdict(digit)
         if task.changing:
@@ -88,6 +93,14 @@ def _press_in_task(turn: Turn, task: TaskInstance, digit: str) -> None:
         _type(turn, task, slot, digit)
     else:
         raise Illegal("this cannot be keyed in")
+
+
+def _wishes(turn: Turn, task: TaskInstance, digit: str) -> bool:
+    """Take a key that stands for what the caller wants; one pressed amid digits is a part of the entry."""
+    state = turn.state(task)
+    if not isinstance(state, Collect | Confirm) or not task.asked or task.verifying or turn.snapshot.keys:
+        return False
+    return follow_wishes(turn, task, tuple(edge for edge in state.edges if edge.key == digit))
 
 
 def _type(turn: Turn, task: TaskInstance, slot: Slot, digit: str) -> None:

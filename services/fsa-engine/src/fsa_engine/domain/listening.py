@@ -9,7 +9,7 @@ from fsa_engine.domain.filling import accept, forget, heard, may_change, put_val
 from fsa_engine.domain.floor import put_question, to_human
 from fsa_engine.domain.flow import fail, run, wording
 from fsa_engine.domain.matching import wish
-from fsa_engine.domain.moving import move, take
+from fsa_engine.domain.moving import follow_wish, move, pass_over
 from fsa_engine.domain.outputs import Progress
 from fsa_engine.domain.snapshot import Source, TaskInstance
 from fsa_engine.domain.turn import Turn
@@ -53,19 +53,18 @@ def _wished(
     turn: Turn, task: TaskInstance, state: Collect | Confirm, texts: tuple[str, ...], *, as_last: bool = False
 ) -> bool:
     """Take an edge that the caller's words mean, unless they are an answer. `as_last`: they are none."""
-    edges: dict[str, Transition] = {edge.intent: edge for edge in state.transitions if edge.intent}
-    if not edges or not task.asked:
+    if not task.asked or all(edge.intent is None for edge in state.edges):
         return False
     if isinstance(state, Collect) and not takes_any_words(turn, task) and heard(turn, task, texts[0], state.slot):
         return False
-    edge = edges.get(wish(turn, texts[0], as_last=as_last))
-    if edge is None:
-        return False
-    values = turn.values(task)
-    rule = turn.definition(task).rules.compile(edge.when) if edge.when else None
-    if rule is not None and not turn.judge(task, rule, values, f"-> {edge.to}").holds:
-        return False
-    if not take(turn, task, edge, values):
+    wanted = wish(turn, texts[0], as_last=as_last)
+    return bool(wanted) and follow_wishes(turn, task, tuple(e for e in state.edges if e.intent == wanted))
+
+
+def follow_wishes(turn: Turn, task: TaskInstance, wanted: tuple[Transition, ...]) -> bool:
+    """Take an edge that the caller wants, and go on from there; False if none of them may be taken."""
+    state = turn.state(task)
+    if not isinstance(state, Collect | Confirm) or not follow_wish(turn, task, state.edges, wanted):
         return False
     run(turn, task.task_id)
     return True
@@ -188,9 +187,11 @@ def confirm(turn: Turn, task: TaskInstance, state: Confirm, verdict: bool) -> No
             name: replace(slot, confirmed=slot.confirmed or name in state.slots) for name, slot in task.slots.items()
         }
         task = turn.put(task, slots=MappingProxyType(confirmed))
+        pass_over(turn, task, state.edges, "the caller said yes")
         move(turn, task, state.yes, "confirmed by the caller")
         run(turn, task.task_id)
     elif state.no:
+        pass_over(turn, task, state.edges, "the caller said no")
         move(turn, task, state.no, "refused by the caller")
         run(turn, task.task_id)
     else:

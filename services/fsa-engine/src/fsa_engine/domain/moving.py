@@ -49,10 +49,29 @@ def follow(
     values = turn.values(task, result, proposal)
     for index, edge in enumerate(edges):
         if _stands(turn, task, edge, values, proposal) and take(turn, task, edge, values, (result, proposal)):
-            for later in edges[index + 1 :]:
-                _skip(turn, task, later, "an earlier one was taken")
+            pass_over(turn, task, edges[index + 1 :], "an earlier one was taken")
             return True
     return False
+
+
+def follow_wish(turn: Turn, task: TaskInstance, edges: tuple[Transition, ...], wanted: tuple[Transition, ...]) -> bool:
+    """Take the first way out that the caller wants and that holds; log why the others were not. False if none does."""
+    values = turn.values(task)
+    for index, edge in enumerate(wanted):
+        rule = turn.definition(task).rules.compile(edge.when) if edge.when else None
+        if rule is not None and not turn.judge(task, rule, values, f"-> {edge.to}").holds:
+            continue
+        if take(turn, task, edge, values):
+            pass_over(turn, task, wanted[index + 1 :], "an earlier one was taken")
+            pass_over(turn, task, tuple(e for e in edges if e not in wanted), "the caller wanted something else")
+            return True
+    return False
+
+
+def pass_over(turn: Turn, task: TaskInstance, edges: tuple[Transition, ...], why: str) -> None:
+    """Log why ways out were not even looked at."""
+    for edge in edges:
+        _skip(turn, task, edge, why)
 
 
 def take(

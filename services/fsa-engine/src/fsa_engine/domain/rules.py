@@ -48,6 +48,8 @@ CONTEXT = {
 _STRING = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
+_FACT = re.compile(r"(?<![\w.])context\.([A-Za-z_]\w*)")
+
 
 class RuleError(ValueError):
     """The expression does not compile or has the wrong type. `column`: of the expression, from 1."""
@@ -72,11 +74,12 @@ class Verdict:
 
 
 class Rule:
-    """One compiled expression."""
+    """One compiled expression. `names`: of slots and context that it rests on; `facts`: those it names one by one."""
 
-    def __init__(self, text: str, expression: Any, names: frozenset[str]) -> None:
+    def __init__(self, text: str, expression: Any, names: frozenset[str], facts: frozenset[str]) -> None:
         self.text = text
         self.names = names
+        self.facts = facts
         self._expression = expression
 
     def run(self, values: Mapping[str, Any]) -> Verdict:
@@ -121,8 +124,8 @@ class Rules:
             raise _explained(str(error)) from error
         if guard and expression.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
             raise RuleError(f"must be true or false, but is of type {expression.return_type().name()}")
-        names = frozenset(_NAME.findall(_STRING.sub("''", text))) & self._names
-        return Rule(text, expression, names)
+        bare = _STRING.sub("''", text)
+        return Rule(text, expression, frozenset(_NAME.findall(bare)) & self._names, frozenset(_FACT.findall(bare)))
 
     def values(self, slots: Mapping[str, Any], context: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         """Turn JSON slot values and context into CEL values. `now`: local wall clock, naive."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from fsa_engine.domain.definition import Effects, Fact
 from fsa_engine.domain.rules import Rule, untyped
-from fsa_engine.domain.snapshot import FactValue, Source, TaskInstance
+from fsa_engine.domain.snapshot import FactValue, SlotValue, Source, TaskInstance
 from fsa_engine.domain.turn import Turn
 from fsa_engine.domain.understanding.values import is_value
 
@@ -29,7 +29,7 @@ def apply(turn: Turn, task: TaskInstance, effects: Effects, values: Mapping[str,
 def set_facts(
     turn: Turn, task: TaskInstance, facts: Mapping[str, str], values: Mapping[str, Any], source: Source
 ) -> None:
-    """Set facts by expressions. What rests on a slot has the slot's source."""
+    """Set facts by expressions. What rests on slots, other facts or a proposal is as good as the weakest of them."""
     compiler = turn.definition(task).rules
     for name, text in facts.items():
         rule = compiler.compile(text, guard=False)
@@ -39,17 +39,29 @@ def set_facts(
         if value is None:
             turn.reject(f"{name}: no usable value for this fact")
             continue
-        put_fact(turn, name, value, _source(task, rule, source))
+        put_fact(turn, name, value, *_origin(turn, task, rule, source))
 
 
 def _fitting(value: Any, declared: Fact) -> Any:
     return value if is_value(value, declared.type) else None
 
 
-def _source(task: TaskInstance, rule: Rule, source: Source) -> Source:
-    """Return who is behind an expression: the weakest of those who gave its slots."""
-    given = {task.slots[name].source for name in rule.names if name in task.slots}
-    return weakest(given, source) if source == "operator" else source
+def _origin(turn: Turn, task: TaskInstance, rule: Rule, source: Source) -> tuple[Source, float]:
+    """Return who is behind an expression, and how sure it is: the weakest of all that it rests on."""
+    known = turn.snapshot.facts
+    used = [known[name] for name in (rule.facts or known) if name in known] if "context" in rule.names else []
+    slots = task.slots if "slots" in rule.names else rule.names & set(task.slots)
+    given = {_giver(task.slots[name]) for name in slots} | {fact.source for fact in used}
+    if "proposal" in rule.names:
+        given.add("model")
+    behind = weakest({*given, source}, source)
+    own = GUESS if behind == "model" and "model" not in {fact.source for fact in used} else 1.0
+    return behind, min([own, *(fact.confidence for fact in used)])
+
+
+def _giver(slot: SlotValue) -> Source:
+    """Return who answers for a slot's value: what the caller confirmed is the caller's own."""
+    return "caller" if slot.confirmed and slot.source == "model" else slot.source
 
 
 def weakest(given: Collection[Source], default: Source) -> Source:
@@ -71,15 +83,15 @@ def put_fact(turn: Turn, name: str, value: Any, source: Source, confidence: floa
 def relevant(turn: Turn, task: TaskInstance, names: tuple[str, ...] | None) -> dict[str, Any]:
     """Return what a model may know in a state: the slots and facts it names, by default the task's slots.
 
-    Nothing sensitive is ever among it.
+    Nothing sensitive is ever among it; a fact stands in for a slot of its name that is not filled.
     """
     slots, values = turn.definition(task).slots, task.values()
     facts = turn.facts()
     chosen = names if names is not None else tuple(slots)
     found: dict[str, Any] = {}
     for name in chosen:
-        if name in slots:
-            if name in values and not slots[name].sensitive:
+        if name in slots and (name in values or slots[name].sensitive):
+            if not slots[name].sensitive:
                 found[name] = values[name]
         elif name in facts and not turn.agent.context[name].sensitive:
             found[name] = facts[name]

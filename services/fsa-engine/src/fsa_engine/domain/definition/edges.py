@@ -50,6 +50,7 @@ class Transition(Part):
     """An edge. A `rule` is taken when its `when` holds (without one: always), an `intent` when the caller's words mean
     it, a `reasoning` when a model proposed it, a `hybrid` when a model proposed it and `when` holds.
 
+    `key`: of the telephone, stands for the intent where nothing else was keyed in: also heard where no words are.
     `name`: what a model proposes, the target's name by default. `requires` must hold before and `ensures` after an edge
     is taken, whatever its kind; otherwise it is not. Higher priorities come first, equal ones in order.
     """
@@ -57,6 +58,7 @@ class Transition(Part):
     kind: Literal["rule", "intent", "reasoning", "hybrid"] = "rule"
     name: Name | None = None
     intent: Name | None = None
+    key: Literal["*", "#"] | None = None
     when: Guard | None = None
     requires: Guards = ()
     ensures: Guards = ()
@@ -68,6 +70,8 @@ class Transition(Part):
     def _of_one_kind(self) -> "Transition":
         if (self.kind == "intent") != (self.intent is not None):
             raise ValueError("kind: intent and `intent` belong together")
+        if self.key is not None and self.intent is None:
+            raise ValueError("a `key` stands for an intent")
         if self.kind == "hybrid" and self.when is None:
             raise ValueError("a hybrid needs `when`; without one it is kind: reasoning")
         if self.kind == "reasoning" and self.when is not None:

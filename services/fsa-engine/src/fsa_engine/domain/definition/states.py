@@ -126,6 +126,11 @@ class Confirm(_Asking):
     no: Name | None = None
     transitions: tuple[Transition, ...] = ()
 
+    @cached_property
+    def edges(self) -> tuple[Transition, ...]:
+        """The other ways out in the order in which they are tried."""
+        return tuple(sorted(self.transitions, key=lambda edge: -edge.priority))
+
     def targets(self) -> Targets:
         """Yield (key, state) of every way out."""
         yield "yes", self.yes
