@@ -6,6 +6,7 @@ What a step leads to afterwards (a tool's call and its result) is waited for, bu
 
 import asyncio
 import contextlib
+import http.client
 import shutil
 import tempfile
 import time
@@ -270,5 +271,5 @@ def _ready(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
             return bool(answer.status == 200)
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False

@@ -9,6 +9,7 @@ import pytest
 
 from opusagent_cli.multi import MultiProcess, silent_servers
 from opusagent_cli.options import NotConfiguredError, UpOptions
+from opusagent_cli.replica import Replica
 from opusagent_cli.serve import unless
 
 DEAD = "127.0.0.1:9"
@@ -115,3 +116,14 @@ async def test_a_server_that_listens_is_not_named(options: UpOptions) -> None:
     with socket.create_server(("127.0.0.1", 0)) as there:
         kafka = f"127.0.0.1:{there.getsockname()[1]}"
         assert await silent_servers(UpOptions(kafka=kafka, redis=options.redis)) == [f"Redis {DEAD}"]
+
+
+async def test_what_answers_no_http_at_the_operators_port_is_not_ready() -> None:
+    def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"GET /readyz HTTP/1.1\r\n\r\n")
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    async with server:
+        replica = Replica("gateway", 0, {}, server.sockets[0].getsockname()[1])
+        assert not await asyncio.to_thread(replica.ready)
+        assert not replica.was_ready

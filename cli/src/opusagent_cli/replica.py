@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
+import http.client
 import os
 import signal
 import sys
-import urllib.error
 import urllib.request
 from dataclasses import dataclass, field, replace
 
@@ -53,7 +53,8 @@ class Replica:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.ops_port}/readyz", timeout=1) as answer:
                 ready = bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+        except (OSError, http.client.HTTPException):
+            # Also what answers while nobody listens yet: TCP may connect a free port of the ephemeral range to itself.
             return False
         self.was_ready = self.was_ready or ready
         return ready
