@@ -121,6 +121,7 @@ async def test_a_server_that_listens_is_not_named(options: UpOptions) -> None:
 async def test_what_answers_no_http_at_the_operators_port_is_not_ready() -> None:
     def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"GET /readyz HTTP/1.1\r\n\r\n")
+        writer.close()
 
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
     async with server:
