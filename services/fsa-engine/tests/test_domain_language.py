@@ -280,6 +280,28 @@ def test_a_second_task_waits_for_the_first(desk: Agent) -> None:
     assert heard(played)[-2:] == ["Sent.", "What happened?"]
 
 
+@pytest.mark.parametrize("words", ["send money and then complain", "I want to send money, and I want to complain"])
+def test_of_two_tasks_wanted_at_once_the_second_waits(desk: Agent, words: str) -> None:
+    first = {"say": words, "hears": "Let's send money and complain, one after the other. Your card?", "open": OPEN_BOTH}
+    rest = ({"key": CARD, "state": "amount"}, "fifty", "yes", "Anna Lee", "rent")
+    after = {"say": "yes", "hears": ["Sent.", "What happened?"], "state": "text"}
+    play(desk, first, *rest, after, tools={"send": {}})
+
+
+OPEN_BOTH = ["send_money", "complain"]
+
+
+def test_both_is_an_answer_to_which(desk: Agent) -> None:
+    open_ended = load_text(DESK.replace("    after: [send_money]\n", ""))
+    for agent in (desk, open_ended):
+        torn = {"say": "money transfer complaint", "hears": "Would you like to send money or complain?"}
+        both = {"say": "both please", "hears": "Let's send money and complain, one after the other. Your card?"}
+        wait = {"key": CARD, "state": "amount", "open": OPEN_BOTH}
+        rest = (wait, "fifty", "yes", "Anna Lee", "rent", {"say": "yes", "state": "text"})
+        play(agent, torn, both, *rest, tools={"send": {}})
+        play(agent, torn, {"say": "not both", "open": []})
+
+
 def test_what_was_keyed_in_for_a_part_is_work_that_would_be_lost(desk: Agent) -> None:
     asked = {"say": "never mind", "hears": "Shall I stop sending money?"}
     played = play(desk, *TO_AMOUNT, asked, {"say": "no", "hears": "All right, let's go on. How much?"})

@@ -1,5 +1,7 @@
 """The conversation around the tasks: what the caller says is first for it, then for the task that has the floor."""
 
+import re
+
 from fsa_engine.domain.cancelling import answer_cancel, ask_to_cancel
 from fsa_engine.domain.correcting import corrected
 from fsa_engine.domain.definition import Collect, Confirm
@@ -12,7 +14,7 @@ from fsa_engine.domain.moving import move
 from fsa_engine.domain.outputs import Progress
 from fsa_engine.domain.resuming import answer_resuming, start_over
 from fsa_engine.domain.snapshot import Pending, TaskInstance
-from fsa_engine.domain.starting import place, start, values_for
+from fsa_engine.domain.starting import place, start, start_in_turn, values_for
 from fsa_engine.domain.turn import Turn
 from fsa_engine.domain.understanding import answers
 from fsa_engine.domain.understanding.intents import Match
@@ -20,6 +22,9 @@ from fsa_engine.domain.understanding.words import tokens_of
 
 READINGS = 5
 """How many readings of one utterance are looked at."""
+_AND_THEN = re.compile(
+    r"[,;]?\s+(?:and\s+)?(?:then|after that|afterwards)\s+|[,;]?\s+and\s+(?:also\s+)?", re.IGNORECASE
+)
 UNMISTAKABLE = 0.8
 """How like a task's phrases words must be to mean it although they fit as a correction of the task in hand."""
 
@@ -162,6 +167,11 @@ def _corrects(turn: Turn, task: TaskInstance, text: str, other: str) -> bool:
 
 def _answer_openly(turn: Turn, texts: tuple[str, ...]) -> None:
     """Find out which task is wanted."""
+    several = _one_after_another(turn, texts[0])
+    if several:
+        turn.reading = "lexical"
+        start_in_turn(turn, several)
+        return
     if not turn.snapshot.tasks and not _like_a_task(turn, texts[0]) and _declines(turn, tokens_of(texts[0])):
         return
     matches = [meaning(turn, text) for text in texts]
@@ -183,6 +193,15 @@ def _answer_openly(turn: Turn, texts: tuple[str, ...]) -> None:
         start(turn, close.close[0], texts[0])
     else:
         _unclear(turn)
+
+
+def _one_after_another(turn: Turn, text: str) -> list[tuple[str, str]]:
+    """Return the tasks that are wanted at once, "send money and then complain", each with its words; else nothing."""
+    parts = [part for part in _AND_THEN.split(text) if tokens_of(part)]
+    wanted = [(lexical(turn, part).task, part) for part in parts]
+    names = {name for name, _ in wanted}
+    each = 1 < len(parts) <= 3 and len(names) == len(parts) and names <= set(turn.agent.tasks)
+    return wanted if each else []
 
 
 def _can_use(turn: Turn, name: str, text: str) -> bool:
@@ -258,6 +277,10 @@ def _answer_pending(turn: Turn, pending: Pending, texts: tuple[str, ...]) -> Non
 
 def _choose(turn: Turn, pending: Pending, text: str, tokens: tuple[str, ...]) -> None:
     """Take which of the tasks offered is meant, or another one."""
+    if len(pending.options) > 1 and _all_of(tokens, len(pending.options)):
+        turn.change(pending=None)
+        start_in_turn(turn, [(name, pending.words) for name in pending.options])
+        return
     named = pending.options[place(tokens)] if 0 <= place(tokens) < len(pending.options) else ""
     chosen = named or _chosen(turn, pending.options, text)
     verdict = answers.yes_or_no(tokens)
@@ -273,6 +296,13 @@ def _choose(turn: Turn, pending: Pending, text: str, tokens: tuple[str, ...]) ->
         if turn.snapshot.misunderstood + 1 >= turn.agent.limits.no_match:
             turn.change(pending=None)
         _unclear(turn)
+
+
+def _all_of(tokens: tuple[str, ...], count: int) -> bool:
+    """Tell whether all that was offered is meant: "both" of two, "all of them"; "not both" is none of it."""
+    said = set(tokens)
+    everything = {"all", "them"} <= said or ("both" in said and count == 2)
+    return everything and not said & {"not", "neither", "don't", "no"}
 
 
 def _chosen(turn: Turn, options: tuple[str, ...], text: str) -> str:

@@ -74,10 +74,16 @@ def _next(turn: Turn) -> tuple[TaskInstance, bool]:
     roots = turn.snapshot.roots
     open_names = {task.task for task in roots}
     for task in roots:
-        if task.queued and not open_names & set(turn.definition(task).after):
+        if task.queued and not open_names & set(_awaited(turn, task)):
             turn.note(f"{task.task}: waits no longer")
             return turn.put(task, queued=False), True
     return next((task for task in reversed(roots) if not task.queued), roots[-1]), False
+
+
+def _awaited(turn: Turn, task: TaskInstance) -> tuple[str, ...]:
+    """Return the tasks that a queued one waits for: those that its definition names, else all that were begun."""
+    begun = tuple(other.task for other in turn.snapshot.roots if not other.queued)
+    return turn.definition(task).after or begun
 
 
 def _identified(turn: Turn) -> bool:

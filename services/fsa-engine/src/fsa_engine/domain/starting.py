@@ -1,6 +1,6 @@
 """A task's start."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fsa_engine.domain.filling import heard, put_values, settle
@@ -8,7 +8,9 @@ from fsa_engine.domain.floor import focus, give, put_question
 from fsa_engine.domain.moving import enter
 from fsa_engine.domain.slotting import give_slot
 from fsa_engine.domain.snapshot import Source, TaskInstance
+from fsa_engine.domain.template import fill
 from fsa_engine.domain.turn import Turn
+from fsa_engine.domain.understanding.spoken import joined
 
 
 def start(
@@ -36,10 +38,26 @@ def start(
     give(turn)
 
 
-def _begin(turn: Turn, name: str) -> TaskInstance:
+def start_in_turn(turn: Turn, wanted: Sequence[tuple[str, str]]) -> None:
+    """Start the first of several tasks wanted at once, each with its own words; the others wait until it ended."""
+    names = [name for name, _ in wanted]
+    open_names = {task.task for task in turn.snapshot.roots}
+    for name, text in wanted:
+        if name not in open_names:
+            task = _begin(turn, name, waits=name != names[0])
+            if name != names[0]:
+                put_values(turn, task, heard(turn, task, text), "caller")
+                turn.instead = turn.lead = ""
+    turn.note(f"{', '.join(names[1:])}: after {names[0]}")
+    titles = joined([turn.agent.tasks[name].title for name in names])
+    turn.lead = fill(turn.agent.texts.in_turn, lambda key, _: titles if key == "titles" else None)
+    start(turn, *wanted[0])
+
+
+def _begin(turn: Turn, name: str, *, waits: bool = False) -> TaskInstance:
     number = turn.snapshot.started + 1
     definition = turn.agent.tasks[name]
-    waits = any(t.task in definition.after for t in turn.snapshot.roots)
+    waits = waits or any(t.task in definition.after for t in turn.snapshot.roots)
     task = TaskInstance(task_id=f"t{number}", task=name, state=definition.initial, queued=waits)
     turn.change(started=number)
     turn.put(task)

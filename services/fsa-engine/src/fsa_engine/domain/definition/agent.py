@@ -163,6 +163,7 @@ class Texts(Part):
     invalid: Text = "That number doesn't look right."
     key_it_in: Text = "Please key it in on your telephone."
     waits: Text = "I'll do that right after {tasks}."
+    in_turn: Text = "Let's {titles}, one after the other."
     identify_first: Text = "Welcome back! Before we go on, I have to make sure that it is you."
 
 
