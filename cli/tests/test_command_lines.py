@@ -4,8 +4,11 @@
 """
 
 import contextlib
+import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -200,3 +203,26 @@ def test_a_folder_that_holds_something_else_is_told(up, tmp_path: Path) -> None:
     said = up("--port", 0)
     assert said.code == 1
     assert "log.sqlite: file is not a database" in said.err
+
+
+MANY_FACTS = """
+import sys
+from opusagent_cli import __main__, watching
+
+async def print_facts(data, terminal):
+    for _ in range(10):
+        terminal.line("agent", "hello")
+
+watching.print_facts = print_facts
+sys.argv = ["opusagent", "events", "--data", "."]
+__main__.main()
+"""
+
+
+def test_a_reader_who_has_had_enough_is_no_error() -> None:
+    """What `opusagent events | head` comes to."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        ended = subprocess.run([sys.executable, "-c", MANY_FACTS], stdout=pipe, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")

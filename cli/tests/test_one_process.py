@@ -1,8 +1,10 @@
 """All services in this process: what can be looked into from outside."""
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from opusagent.session.v1 import session_pb2
@@ -41,3 +43,10 @@ async def test_a_taken_session_port_keeps_nobody_from_being_served(options: UpOp
             assert running.options.session_port == 0
             socket.create_connection(("127.0.0.1", options.port), timeout=5).close()
     assert any(f"port {options.session_port} is taken" in line and "--session-port" in line for line in said)
+
+
+async def test_who_rings_from_outside_the_stand_in_is_taken(options: UpOptions) -> None:
+    options = replace(options, phone_network="http://127.0.0.1:9")
+    url = f"ws://127.0.0.1:{options.port}/twilio/media"
+    async with one_process(options, lambda _: None), aiohttp.ClientSession() as client, client.ws_connect(url) as line:
+        assert not line.closed

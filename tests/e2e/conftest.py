@@ -34,10 +34,11 @@ async def scene(options: UpOptions, crowd: People, backend: str) -> AsyncIterato
     async with contextlib.AsyncExitStack() as stack:
         network = await stack.enter_async_context(demo.phone_network(0))
         model = await stack.enter_async_context(demo.realtime_model(backend, crowd))
+        pace = demo.pace("expired") | {"RESUME_TTL_SECONDS": str(RESUME_TTL_S), "TWILIO_SIGNATURES": "true"}
         settings = {
             "phone_network": network.url,
             "backend": backend,
-            "extra": demo.pace("expired") | {"RESUME_TTL_SECONDS": str(RESUME_TTL_S)} | model,
+            "extra": pace | model,
         }
         options = UpOptions(**(vars(options) | settings))
         running = await stack.enter_async_context(arrangement(options, print))

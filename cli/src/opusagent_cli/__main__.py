@@ -13,7 +13,7 @@ from opusagent_cli.audit.commands import SessionAt as LookIn
 from opusagent_cli.audit.commands import audit, replay, target_of
 from opusagent_cli.console import Terminal
 from opusagent_cli.options import UpOptions, UsageError, parse_replicas
-from opusagent_cli.running import go
+from opusagent_cli.running import go, leave, reader_gone
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +29,7 @@ Port = Annotated[int, typer.Option(min=0, max=HIGHEST_PORT, help="Port that tele
 OpsPort = Annotated[
     int, typer.Option(min=0, max=HIGHEST_PORT, help="Operator's port: /calls, /metrics, /healthz, /readyz.")
 ]
+SessionPort = Annotated[int, typer.Option(min=0, max=HIGHEST_PORT, help="Port of the session service, on loopback.")]
 Data = Annotated[Path, typer.Option(file_okay=False, help="Folder that keeps sessions and the log over restarts.")]
 Agent = Annotated[str, typer.Option(help="Agent for numbers that no agent names.")]
 Agents = Annotated[Path | None, typer.Option("--agents", help="Folder of agents (default: those that ship).")]
@@ -41,8 +42,10 @@ SessionAt = Annotated[str, typer.Option("--session", help="HOST:PORT of the sess
 
 @app.command()
 def run(
+    *,
     port: Port = 8080,
     ops_port: OpsPort = 9090,
+    session_port: SessionPort = 50051,
     data: Data = Path("data"),
     agent: Agent = "",
     backend: Backend = None,
@@ -51,9 +54,12 @@ def run(
     from opusagent_cli import serve
     from opusagent_cli.demo import run_and_serve
 
-    options = UpOptions(port=port, ops_port=ops_port, data=data, agent=agent, backend=backend or "")
+    options = UpOptions(
+        port=port, ops_port=ops_port, session_port=session_port, data=data, agent=agent, backend=backend or ""
+    )
     serve.arranged(multi=False)
     go(run_and_serve(options, Terminal()))
+    leave()
 
 
 @app.command()
@@ -73,9 +79,7 @@ def up(
     kafka: Annotated[str, typer.Option(help="HOST:PORT of Kafka, with --multi.")] = "",
     redis: Annotated[str, typer.Option(help="redis://HOST:PORT, with --multi.")] = "",
     replicas: Annotated[str, typer.Option(help="With --multi: gateway=2,llm-relay=2,...")] = "",
-    session_port: Annotated[
-        int, typer.Option(min=0, max=HIGHEST_PORT, help="Port of the session service, on loopback.")
-    ] = 50051,
+    session_port: SessionPort = 50051,
     json: Json = False,
 ) -> None:
     """Serve calls, in one process or (--multi) with a process for each service."""
@@ -98,6 +102,7 @@ def up(
     if not multi and (kafka or redis or replicas):
         raise UsageError("--kafka, --redis and --replicas belong to --multi: add it, or leave them out")
     go(serve.up(options, Terminal(json=json), serve.arranged(multi=multi)))
+    leave()
 
 
 @app.command()
@@ -220,6 +225,8 @@ def main() -> None:
         sys.exit(WRONG_SETTINGS)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        reader_gone()
     except (OSError, RuntimeError) as error:
         sys.exit(f"opusagent: {error}")
 

@@ -9,12 +9,19 @@ from rich.text import Text
 _COLOURS = {"caller": "cyan", "agent": "green", "rules": "yellow", "tool": "magenta", "sms": "blue", "call": "dim"}
 
 
+class _Pipe(Console):
+    """Leaves it to the command what happens when nobody reads any more; rich would exit within a task."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class Terminal:
     """Prints lines with the time since it was made; nothing but JSON on standard output when `json` is set."""
 
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
-        self._console = Console(stderr=json, highlight=False, soft_wrap=True)
+        self._console = _Pipe(stderr=json, highlight=False, soft_wrap=True)
         self._begun = time.monotonic()
 
     def say(self, text: str) -> None:

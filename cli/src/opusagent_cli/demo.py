@@ -114,7 +114,11 @@ async def _play_one(name: str, options: DemoOptions, crowd: People, terminal: Te
         else:
             network = await stack.enter_async_context(phone_network(0))
             data = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            extra = pace(name) | await stack.enter_async_context(realtime_model(options.backend, crowd))
+            extra = (
+                {"TWILIO_SIGNATURES": "true"}
+                | pace(name)
+                | await stack.enter_async_context(realtime_model(options.backend, crowd))
+            )
             up = UpOptions(
                 port=free_port(),
                 ops_port=0,

@@ -1,8 +1,11 @@
 """How a command's coroutine is run."""
 
 import asyncio
+import logging as standard_logging
+import os
+import sys
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import uvloop
 
@@ -27,3 +30,20 @@ def go(work: Coroutine[Any, Any, T], log_level: str = "WARNING") -> T:
             return runner.run(work)
         except RpcError as error:
             raise UsageError(f"session does not answer: {error.message or error.code.name}") from error
+
+
+def leave() -> NoReturn:
+    """End this process now that all is stopped and saved.
+
+    Taking the interpreter and the speech engines' memory apart lasts seconds, and nobody needs it.
+    """
+    standard_logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def reader_gone() -> NoReturn:
+    """Exit in silence: whoever read the output, such as `head`, has had enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)

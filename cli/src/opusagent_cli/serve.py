@@ -4,8 +4,11 @@ import asyncio
 import contextlib
 import importlib
 import json
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from chassis import tracing
@@ -172,7 +175,22 @@ def announce(running: Running, terminal: Terminal) -> None:
         terminal.say(f"  session      127.0.0.1:{options.session_port}  (for opusagent events, sessions, demo --url)")
     terminal.say("Try, in another terminal:")
     said = " ".join(f'"{words}"' for words in worth_saying(options))
-    terminal.say(f"  opusagent call --url ws://{host}/twilio/media --protocol twilio --say {said}\n")
+    terminal.say(f"  {program()} call {_line_to(options)} --protocol twilio --say {said}\n")
+
+
+def program() -> str:
+    """Return how this program is called from where the reader is: by its path, unless its environment is active."""
+    path = Path(sys.executable).with_name("opusagent")
+    if os.environ.get("VIRTUAL_ENV") or not path.is_file():
+        return "opusagent"
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _line_to(options: UpOptions) -> str:
+    """Return the options of a caller: where Twilio must sign, its token signs what the webhook answers."""
+    if not options.phone_network and os.environ.get("TWILIO_AUTH_TOKEN"):
+        return f'--url {options.public_url}/twilio/voice --token "$TWILIO_AUTH_TOKEN"'
+    return f"--url ws://{options.host}:{options.port}/twilio/media"
 
 
 def ending() -> asyncio.Event:

@@ -97,6 +97,16 @@ async def test_unsigned_upgrades_are_refused(signed, signature):
     assert refused.value.response.status == 403
 
 
+async def test_without_signatures_everybody_may_ring_and_the_token_is_for_rest(make_rig, client):
+    rig = await make_rig(twilio_auth_token=TOKEN, public_url="http://gw.example.com", twilio_signatures=False)
+    assert (await client.post(rig.http + "/twilio/voice", data=RINGING)).status_code == 200
+    async with TwilioPeer() as peer:
+        await peer.open(rig.ws + "/twilio/media")
+        peer.connected()
+        peer.start()
+        assert (await rig.peers.relay_item("opened")).opened.call.call_id
+
+
 def test_signature_vectors():
     params = {
         "CallSid": "CA1234567890ABCDE",
@@ -284,6 +294,8 @@ def test_secrets_outside_development():
         GatewaySettings(twilio_auth_token=TOKEN)
     with pytest.raises(ValidationError, match="TWILIO_AUTH_TOKEN or AUDIOCODES_TOKENS"):
         GatewaySettings(environment="production")
+    with pytest.raises(ValidationError, match="TWILIO_SIGNATURES"):
+        GatewaySettings(environment="production", audiocodes_tokens="secret", twilio_signatures=False)
 
 
 async def test_rest_tells_how_a_leg_is(rest):

@@ -18,6 +18,7 @@ class GatewaySettings(ServiceSettings):
     twilio_account_sid: str = ""
     twilio_auth_token: SecretStr = SecretStr("")
     twilio_shared_key: SecretStr = SecretStr("")
+    twilio_signatures: bool = True
     twilio_base_url: str = ""
     twilio_lead_ms: int = Field(200, ge=20, le=5000)
     nonce_seconds: float = Field(60.0, gt=0)
@@ -47,9 +48,16 @@ class GatewaySettings(ServiceSettings):
     def _complete(self) -> Self:
         if self.twilio_auth_token.get_secret_value() and not self.public_url:
             raise ValueError("PUBLIC_URL is needed with TWILIO_AUTH_TOKEN: signatures are made over the public URL")
+        if not self.development and not self.twilio_signatures:
+            raise ValueError("TWILIO_SIGNATURES may be false in development only")
         if not self.development and not self.twilio_auth_token.get_secret_value() and not self.bearer_tokens:
             raise ValueError("set TWILIO_AUTH_TOKEN or AUDIOCODES_TOKENS: outside development somebody must be checked")
         return self
+
+    @property
+    def signing_token(self) -> str:
+        """What Twilio signs its requests with; empty where nobody is checked."""
+        return self.twilio_auth_token.get_secret_value() if self.twilio_signatures else ""
 
     @property
     def serves_twilio(self) -> bool:

@@ -26,8 +26,11 @@ from chassis.logging import get_logger
 RESULT_TOO_LARGE = -32050
 """JSON-RPC error code of an answer that was thrown away for its size; from the range left to implementations."""
 
-GRACE_SECONDS = 2.0
-"""How long a server may take to end after its standard input was closed, before it is killed."""
+GRACE_SECONDS = 1.0
+"""How long a server may take to end after its standard input was closed, before it is sent SIGTERM."""
+
+TERM_SECONDS = 0.5
+"""How long it may take then, before it is killed: the steps of MCP's stdio shutdown, well within a clean stop."""
 
 _CHUNK_BYTES = 64 * 1024
 _STDERR_TAIL_BYTES = 16 * 1024
@@ -189,14 +192,27 @@ def _refusal(line: Oversized) -> SessionMessage:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Close the server's input, wait a little, kill its process group."""
+    """Close the server's input, wait a little, terminate and at last kill its process group."""
     if process.stdin is not None:
         process.stdin.close()
     try:
-        await asyncio.wait_for(process.wait(), GRACE_SECONDS)
-    except TimeoutError:
-        _log.warning("a tool server did not end by itself and is killed", pid=process.pid)
+        if not await _gone(process, GRACE_SECONDS):
+            _signal(process, signal.SIGTERM)
+            if not await _gone(process, TERM_SECONDS):
+                _log.warning("a tool server did not end by itself and is killed", pid=process.pid)
     finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _signal(process, signal.SIGKILL)
     await process.wait()
+
+
+async def _gone(process: asyncio.subprocess.Process, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(process.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

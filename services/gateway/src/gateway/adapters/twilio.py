@@ -25,12 +25,12 @@ class Twilio:
     def __init__(
         self, settings: GatewaySettings, switchboard: Switchboard, facts: FactLog, sockets: Sockets, clock: Clock
     ) -> None:
-        token = settings.twilio_auth_token.get_secret_value()
+        token, signed = settings.twilio_auth_token.get_secret_value(), settings.signing_token
         self._settings = settings
         self._switchboard = switchboard
         self._sockets = sockets
-        self._signatures = Signatures(token, settings.twilio_shared_key.get_secret_value(), settings.public_url)
-        self._nonces = Nonces(token, clock, settings.nonce_seconds)
+        self._signatures = Signatures(signed, settings.twilio_shared_key.get_secret_value(), settings.public_url)
+        self._nonces = Nonces(signed, clock, settings.nonce_seconds)
         voice = TwilioVoice(switchboard, self._nonces, settings.public_url)
         webhooks = TwilioWebhooks(switchboard, facts, self._signatures, voice)
         self.router: APIRouter = webhooks.router()
