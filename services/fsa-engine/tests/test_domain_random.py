@@ -89,11 +89,23 @@ def guard(draw: st.DrawFn, slots: dict[str, Any]) -> str:
 
 @st.composite
 def task_of(draw: st.DrawFn, part: str | None, internal: bool, secretive: bool) -> dict[str, Any]:
-    """Make a chain: collectors, then a random walk of deciding, reasoning, a part, confirming, acting, ending."""
+    """Make a chain: collectors, then a random walk of deciding, reasoning, a part, confirming, acting, ending.
+
+    Often one in which a tool puts a value of its own in place of one that the caller confirmed, just before the effect.
+    """
     slots = draw(slots_of(secretive))
     names = list(slots)
-    middle = draw(st.lists(st.sampled_from(["decide", "reason", "say", "part", "confirm"]), max_size=3, unique=True))
-    confirmed = draw(st.booleans())
+    overwritten = not part and draw(st.booleans())
+    middle = (
+        ["fetch"]
+        if overwritten
+        else draw(
+            st.lists(st.sampled_from(["decide", "reason", "say", "part", "confirm", "fetch"]), max_size=3, unique=True)
+        )
+    )
+    if overwritten:
+        slots[names[0]]["confirm"] = "explicit"
+    confirmed = not overwritten and draw(st.booleans())
     order = [*(f"ask_{name}" for name in names), *(f"m_{kind}" for kind in middle if kind != "part" or part)]
     order += (["sure"] if confirmed else []) + ["do", "end"]
     after = {state: order[index + 1] for index, state in enumerate(order[:-1])}
@@ -125,6 +137,8 @@ def _middle(draw: st.DrawFn, state: str, to: str, given: tuple[dict[str, Any], s
         return {"kind": "decide", "transitions": [{"when": guard(draw, slots), "to": "gone"}, {"to": to}]}
     if state == "m_say":
         return {"kind": "say", "text": "Well, {s0}.", "verbatim": True, "to": to}
+    if state == "m_fetch":
+        return {"kind": "act", "tool": "read", "fill": _fetched(draw, slots), "to": to, "failed": "gone"}
     if state == "m_confirm":
         return {"kind": "confirm", "text": "Go on with {s0}?", "yes": to, "no": "gone"}
     if state == "m_part":
@@ -138,6 +152,13 @@ def _middle(draw: st.DrawFn, state: str, to: str, given: tuple[dict[str, Any], s
         {"to": to},
     ]
     return {"kind": "reason", "instructions": told, "proposals": allowed, "transitions": edges}
+
+
+def _fetched(draw: st.DrawFn, slots: dict[str, Any]) -> dict[str, str]:
+    """Let a tool put its own value in place of one that the caller may have confirmed."""
+    explicit = [name for name, slot in slots.items() if slot["confirm"] == "explicit"]
+    name = draw(st.sampled_from(explicit or sorted(slots)))
+    return {name: f"result.{name}"}
 
 
 @st.composite
@@ -163,7 +184,10 @@ def definitions(draw: st.DrawFn) -> dict[str, Any]:
         "help": "I can pay.",
         "escalation": {"target": draw(st.sampled_from(["", "tel:+49123"]))},
         "servers": {"core": {"transport": "http", "url": "http://localhost/mcp"}},
-        "tools": {"write": {"server": "core", "write": True, "settle": "idempotent_by_key"}},
+        "tools": {
+            "write": {"server": "core", "write": True, "settle": "idempotent_by_key"},
+            "read": {"server": "core"},
+        },
         "tasks": tasks,
     }
 
@@ -347,6 +371,8 @@ class World:
             definition = self.agent.tasks[task.task]
             state = definition.states[task.state]
             assert isinstance(state, Act)
+            if state.tool != "write":
+                continue
             values = definition.rules.values(task.values(), {}, _wall(made, self.agent))
             for rule in state.requires:
                 assert definition.rules.compile(rule).evaluate(values), f"an effect although {rule} is false"
@@ -515,7 +541,9 @@ def _willing(world: World, data: st.DataObject) -> tuple[Any, ...]:
     definition = world.agent.tasks[task.task]
     state = definition.states[task.state]
     if task.waiting:
-        return ("return", True, {}) if isinstance(state, Act) else ("think", {}, None)
+        if isinstance(state, Act):
+            return ("return", True, {name: WORTH[definition.slots[name].type] for name in state.fill})
+        return ("think", {}, None)
     if isinstance(state, Collect) and not task.verifying:
         slot = definition.slots[state.slot]
         return ("keys", SECRET) if slot.sensitive else ("say", data.draw(st.sampled_from(FITTING[slot.type])))
