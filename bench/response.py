@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bench import processes
 from bench.figures import Aim, Spread
-from bench.targets import free_port
+from opusagent_cli.ports import free_port
 from simulator.call import CallRequest, direct_leg
 from simulator.caller.hearing import Hearing, loud_until
 from simulator.caller.voice import Voice

@@ -22,12 +22,13 @@ from redis.asyncio import Redis
 from bench import processes
 from bench.engine_caller import PATIENCE_SECONDS, EngineCaller
 from bench.figures import Aim, Spread
-from bench.targets import ROOT, free_port, server
+from bench.targets import ROOT, server
 from chassis import rpc
 from chassis.bus import GATEWAY_INBOX
 from chassis.bus_kafka import KafkaBus
 from opusagent.media.v1.inbox_pb2 import GatewayInbox, GatewayItem
 from opusagent.session.v1.session_pb2_grpc import SessionServiceStub
+from opusagent_cli.ports import free_port
 
 STEP_AIM_MS = 5.0
 AT_ONCE = 20

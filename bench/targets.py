@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import json
 import shutil
-import socket
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import processes
+from opusagent_cli.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ("gateway", "llm_relay", "fsa_engine", "session", "notifier")
@@ -25,13 +25,6 @@ class Target:
     """Processes whose CPU time is charged to the system, by name."""
     apart: dict[str, int]
     """Broker and store, listed apart."""
-
-
-def free_port() -> int:
-    """Return a TCP port that is free on loopback now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.asynccontextmanager

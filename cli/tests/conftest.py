@@ -1,6 +1,3 @@
-import contextlib
-import random
-import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from opusagent_cli.__main__ import main
+from opusagent_cli.ports import free_port
 
 AGENTS = Path(__file__).parents[2] / "agents"
 
@@ -140,9 +138,4 @@ def texts() -> tuple[str, str]:
 @pytest.fixture
 def row_of_ports() -> int:
     """The first of ten ports in a row that are free, below those that the system hands out by itself."""
-    for first in random.sample(range(20_000, 32_000, 10), 100):
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for port in range(first, first + 10):
-                stack.enter_context(socket.create_server(("127.0.0.1", port)))
-            return first
-    raise AssertionError("no ten ports are free")
+    return free_port()

@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 
 from opusagent.session.v1 import session_pb2
-from opusagent_cli.demo import free_port
 from opusagent_cli.options import UpOptions
+from opusagent_cli.ports import free_port
 from opusagent_cli.serve import one_process, session_at
 
 

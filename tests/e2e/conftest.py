@@ -15,6 +15,7 @@ import pytest
 from opusagent_cli import demo
 from opusagent_cli.options import UpOptions
 from opusagent_cli.people import People, people
+from opusagent_cli.ports import free_port
 from opusagent_cli.serve import many_processes, one_process
 from simulator.stories import STORIES, StoryReport, run_story
 
@@ -82,7 +83,7 @@ def play(monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object
         names: list[str], protocol: str, options: UpOptions | None = None, backend: str = "local"
     ) -> list[StoryReport]:
         with tempfile.TemporaryDirectory() as data:
-            options = options or UpOptions(port=demo.free_port(), ops_port=0, session_port=0)
+            options = options or UpOptions(port=free_port(), ops_port=0, session_port=0)
             options = UpOptions(**(vars(options) | {"data": Path(data)}))
             async with people() as crowd, scene(options, crowd, backend) as stage:
                 reports = await asyncio.gather(*(one(stage, crowd, name, protocol) for name in names))

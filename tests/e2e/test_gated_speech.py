@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from opusagent_cli import demo
 from opusagent_cli.options import UpOptions
 from opusagent_cli.people import people
+from opusagent_cli.ports import free_port
 from opusagent_cli.serve import one_process
 from simulator.call import CallRequest, ring
 from simulator.realtime.mind import HastyMind
@@ -43,7 +43,7 @@ async def heard(speech: str, folder: Path) -> str:
         model = RealtimeStandIn(crowd.ears, crowd.agent, mind=HastyMind())
         extra = {"OPENAI_API_KEY": "stand-in", "OPENAI_BASE_URL": await model.start()}
         options = UpOptions(
-            port=demo.free_port(),
+            port=free_port(),
             ops_port=0,
             data=folder / "data",
             agents_path=home.parent,

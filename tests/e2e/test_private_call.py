@@ -26,6 +26,7 @@ from opusagent.session.v1.session_pb2 import DeleteKeyRequest, GetSessionRequest
 from opusagent_cli import demo
 from opusagent_cli.options import UpOptions
 from opusagent_cli.people import People, people
+from opusagent_cli.ports import free_port
 from opusagent_cli.serve import one_process
 from simulator.caller import Caller
 from simulator.realtime.server import RealtimeStandIn
@@ -112,7 +113,7 @@ async def stage(data: Path, redis: str = "") -> AsyncIterator[Stage]:
         model = ListeningStandIn(crowd.ears, crowd.agent)
         url = await model.start()
         options = UpOptions(
-            port=demo.free_port(),
+            port=free_port(),
             ops_port=0,
             data=data,
             redis=redis,

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from opusagent_cli.demo import free_port
 from opusagent_cli.options import UpOptions
+from opusagent_cli.ports import free_port
 
 pytestmark = [pytest.mark.story, pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(400)]
 

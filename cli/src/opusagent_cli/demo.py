@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from opusagent_cli.answering import worth_saying
 from opusagent_cli.console import Terminal
 from opusagent_cli.options import DEMO_ACCOUNT, DEMO_HUMAN, DEMO_TOKEN, REPOSITORY, UpOptions, UsageError
 from opusagent_cli.people import People, people
-from opusagent_cli.ports import taking
+from opusagent_cli.ports import free_port, taking
 from opusagent_cli.serve import Running, announce, ending, one_process, session_at, unless, watch
 from simulator.realtime.server import RealtimeStandIn
 from simulator.stories import STORIES, StoryEnvironment, StoryReport, TimelineEntry, run_story
@@ -238,13 +237,6 @@ def bookings_in(data: Path) -> Bookings:
         return rows
 
     return bookings
-
-
-def free_port() -> int:
-    """Return a TCP port that is free on loopback now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _conclude(report: StoryReport, terminal: Terminal) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import random
 import socket
 from collections.abc import Iterator
 
@@ -35,3 +36,22 @@ def must_be_free(option: str, host: str, port: int) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with taking(option, host, port):
         socket.create_server((host, port), family=family).close()
+
+
+FIRST, PAST, ROW = 20_000, 32_000, 10
+"""Where free ports are looked for: below the ephemeral ports of Linux (32768 to 60999), which anybody's next connection
+might take, and ten in a row, for replicas."""
+
+
+def free_port() -> int:
+    """Return the first of ten TCP ports in a row that are free on loopback now.
+
+    Raises:
+        OSError: there are none.
+    """
+    for first in random.sample(range(FIRST, PAST, ROW), 100):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for port in range(first, first + ROW):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+    raise OSError("no ten ports in a row are free on loopback")
