@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 SHOWN_AGENT = "appointment"
 """The agent of the demo, for which a whole conversation is known."""
-SHOWN = ("I'd like to book an appointment for tomorrow", "ten a m", "yes please", "no thank you")
+SHOWN = ("I'd like to book an appointment for tomorrow", "half past two", "yes please", "no thank you")
 
 
 def worth_saying(options: UpOptions) -> tuple[str, ...]:

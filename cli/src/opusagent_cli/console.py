@@ -2,6 +2,7 @@
 
 import sys
 import time
+from datetime import datetime
 
 from rich.console import Console
 from rich.text import Text
@@ -28,10 +29,10 @@ class Terminal:
         """Print a line of the command itself."""
         self._console.print(text, markup=False)
 
-    def line(self, who: str, text: str) -> None:
-        """Print one line of a timeline."""
-        at = time.monotonic() - self._begun
-        row = Text(f"{at:7.1f}  ", style="dim")
+    def line(self, who: str, text: str, at_ms: int = 0) -> None:
+        """Print one line of a timeline, with the time `at_ms` (Unix), else with the seconds that the command has run."""
+        when = f"{datetime.fromtimestamp(at_ms / 1000):%H:%M:%S}" if at_ms else f"{time.monotonic() - self._begun:7.1f}"
+        row = Text(f"{when}  ", style="dim")
         row.append(f"{who:<8}", style=_COLOURS.get(who, ""))
         row.append(text, style=_COLOURS.get(who, "") if who in ("caller", "agent") else "")
         self._console.print(row)

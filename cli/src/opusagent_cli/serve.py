@@ -109,7 +109,7 @@ def show(event: CallEvent, terminal: Terminal) -> None:
         return
     told = facts.describe(event)
     if told is not None:
-        terminal.line(*told)
+        terminal.line(*told, at_ms=event.occurred_at_ms)
 
 
 Arrangement = Callable[[UpOptions, Callable[[str], None]], contextlib.AbstractAsyncContextManager[Running]]
@@ -173,6 +173,11 @@ def announce(running: Running, terminal: Terminal) -> None:
     terminal.say(f"  operator     http://{options.host}:{options.ops_port}/calls  /metrics  /healthz  /readyz")
     if options.session_port:
         terminal.say(f"  session      127.0.0.1:{options.session_port}  (for opusagent events, sessions, demo --url)")
+    if options.phone_network and os.environ.get("TWILIO_AUTH_TOKEN"):
+        terminal.say(
+            f"TWILIO_AUTH_TOKEN is not used: the telephone network is the stand-in at {options.phone_network}, "
+            "and requests need no signature"
+        )
     terminal.say("Try, in another terminal:")
     said = " ".join(f'"{words}"' for words in worth_saying(options))
     terminal.say(f"  {program()} call {_line_to(options)} --protocol twilio --say {said}\n")

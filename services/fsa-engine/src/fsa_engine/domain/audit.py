@@ -162,7 +162,10 @@ def summary(before: Snapshot, turn: Turn) -> str:
     if turn.notes:
         return "; ".join(note.split(" (")[0] for note in turn.notes)
     after = turn.snapshot
-    return f"{before.phase} -> {after.phase}" if before.phase != after.phase else f"{type(turn.event).__name__}: stays"
+    if before.phase != after.phase:
+        return f"{before.phase} -> {after.phase}"
+    task = after.focused
+    return f"still {after.phase}" if task is None else f"still in {task.task}.{task.state}"
 
 
 def _masked(value: Any, hidden: Sequence[str]) -> Any:
