@@ -30,7 +30,7 @@ class Terminal:
         self._console.print(text, markup=False)
 
     def line(self, who: str, text: str, at_ms: int = 0) -> None:
-        """Print one line of a timeline, with the time `at_ms` (Unix), else with the seconds that the command has run."""
+        """Print one line of a timeline, with the time `at_ms` (Unix), else with the seconds since the command began."""
         when = f"{datetime.fromtimestamp(at_ms / 1000):%H:%M:%S}" if at_ms else f"{time.monotonic() - self._begun:7.1f}"
         row = Text(f"{when}  ", style="dim")
         row.append(f"{who:<8}", style=_COLOURS.get(who, ""))
