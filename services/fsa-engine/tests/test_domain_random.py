@@ -323,7 +323,14 @@ class World:
                 assert not slot.confirmed, f"{name} is another value, and counts as confirmed"
                 assert name in _or(getattr(state, "may_change", None), name), f"{name} may not change in {was.state}"
                 here = isinstance(state, Reason) or (isinstance(state, Collect) and state.slot == name)
+                here = here or not self.collected_before(was, name)
                 assert here or any(note.startswith(f"{task.task}: ") for note in moved), f"{name}: nothing asked anew"
+
+    def collected_before(self, task: TaskInstance, name: str) -> bool:
+        """Whether the slot's collector lies behind; one that lies ahead is not gone to."""
+        definition = self.agent.tasks[task.task]
+        behind = (definition.states[state] for state in definition.before[task.state])
+        return any(isinstance(state, Collect) and state.slot == name for state in behind)
 
     def check_instructions(self, made: Step) -> None:
         """What a model is told to do is the author's, whatever a slot holds."""
@@ -345,7 +352,8 @@ class World:
             assert before.pending is None
             assert before.phase == "open"
             assert self.agreed(event, task), f"confirmed by {event}"
-            self.read_out[task.task_id] = {name: task.slots[name].value for name in state.slots}
+            known = {name: task.slots[name] for name in state.slots if name in task.slots}
+            self.read_out[task.task_id] = {name: slot.value for name, slot in known.items()}
         for task in made.snapshot.tasks:
             for name, slot in task.slots.items():
                 was = before.task(task.task_id)
@@ -378,13 +386,15 @@ class World:
                 assert definition.rules.compile(rule).evaluate(values), f"an effect although {rule} is false"
             for name in definition.slots:
                 explicit = definition.slots[name].confirm == "explicit"
-                assert not explicit or task.slots[name].confirmed, f"{name} was never confirmed"
+                held = task.slots.get(name)
+                assert not explicit or held is None or held.confirmed, f"{name} was never confirmed"
             if "sure" in definition.states:
                 sure = definition.states["sure"]
                 assert isinstance(sure, Confirm)
                 assert task.task_id in self.read_out, "an effect without a confirmation"
                 agreed = {name: self.read_out[task.task_id].get(name) for name in sure.slots}
-                assert {name: task.slots[name].value for name in sure.slots} == agreed, "not what was read out"
+                known = {name: task.slots[name].value if name in task.slots else None for name in sure.slots}
+                assert known == agreed, "not what was read out"
 
     def check_proposals(self, before: Snapshot, event: Event, made: Step) -> None:
         """A model fills only what it may, where it may; never what is for keys or the caller's own words alone."""

@@ -33,6 +33,9 @@ def hear(turn: Turn, event: Utterance) -> None:
     """Answer an utterance."""
     texts = tuple(text for text in (event.text, *event.alternatives) if tokens_of(text))[:READINGS]
     turn.change(silences=0, keys="")
+    if turn.snapshot.phase == "resuming" and not turn.snapshot.roots:
+        # What was left open has ended by itself since he was asked whether to go on.
+        turn.change(phase="open", focus="")
     if not texts:
         _count_unclear(turn)
     elif _wish(turn, texts[0]) or _told(turn, texts[0]):

@@ -200,10 +200,14 @@ def accept(turn: Turn, task: TaskInstance, state: Collect) -> None:
 
 
 def return_to(turn: Turn, task: TaskInstance, slots: Iterable[str]) -> None:
-    """Go back to the first state that collects one of the slots, and on from there if it is filled."""
+    """Go back to the first state that collects one of the slots, and on from there if it is filled.
+
+    A collector that still lies ahead is not gone to: what lies in between would be passed over.
+    """
     wanted = set(slots)
+    behind = turn.definition(task).before[task.state] | {task.state}
     for name, state in turn.definition(task).states.items():
-        if isinstance(state, Collect) and state.slot in wanted:
+        if isinstance(state, Collect) and state.slot in wanted and name in behind:
             attempts = task.attempts
             if name != task.state or task.waiting:
                 task = move(turn, task, name, f"{state.slot} changed")

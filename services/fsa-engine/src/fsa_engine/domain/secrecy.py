@@ -1,5 +1,6 @@
 """What is secret: which words may hold a sensitive value, and in which forms one could stand in a text."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ from fsa_engine.domain.snapshot import Snapshot, TaskInstance
 from fsa_engine.domain.turn import MASK
 from fsa_engine.domain.understanding.texts import find_digits
 from fsa_engine.domain.understanding.words import tokens_of
+
+_WRITTEN = re.compile(r"\d+")
 
 SHORTEST = 4
 """Characters of a secret that can be looked for in texts; a shorter one could be part of anything."""
@@ -77,7 +80,12 @@ def _leaks(agent: Agent, text: str) -> bool:
     if not agent.secret_lengths:
         return False
     tokens = tokens_of(text)
-    return any(find_digits(tokens, shortest, longest) for shortest, longest in agent.secret_lengths)
+    # Beside what speech joins: written rows stand for themselves, whatever digits are near them.
+    rows = [len(row) for row in _WRITTEN.findall(text)]
+    return any(
+        any(shortest <= row <= longest for row in rows) or find_digits(tokens, shortest, longest)
+        for shortest, longest in agent.secret_lengths
+    )
 
 
 def without_leaks(agent: Agent, value: Any) -> Any:

@@ -37,3 +37,31 @@ class Task(Part):
     def rules(self) -> Rules:
         """The compiler of this task's rules, with its slots as variables."""
         return Rules({name: slot.type for name, slot in self.slots.items()})
+
+    @cached_property
+    def before(self) -> dict[str, frozenset[str]]:
+        """For each state, those that lie before it: from which ways lead to it that do not turn back."""
+        return _before(self.initial, {name: [to for _, to in state.targets()] for name, state in self.states.items()})
+
+
+def _before(initial: str, ways: dict[str, list[str]]) -> dict[str, frozenset[str]]:
+    """Walk depth first, in the order of the definition; a way to a state that is being walked through turns back."""
+    done: list[str] = []
+    through = [initial]
+    forward: dict[str, list[str]] = {name: [] for name in ways}
+    open_ways = {initial: iter(ways[initial])}
+    while through:
+        name = through[-1]
+        to = next(open_ways[name], None)
+        if to is None:
+            done.append(through.pop())
+        elif to in ways and to not in through:
+            forward[name].append(to)
+            if to not in open_ways:
+                open_ways[to] = iter(ways[to])
+                through.append(to)
+    before: dict[str, frozenset[str]] = {name: frozenset() for name in ways}
+    for name in reversed(done):
+        for to in forward[name]:
+            before[to] |= before[name] | {name}
+    return before
