@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 
 KEEP_MS = 15_000
-"""How much is kept at most (DESIGN: a replacement must be able to hear what its predecessor had not taken in)."""
+"""How much is kept at most: a replacement must be able to hear what its predecessor had not taken in."""
 
 
 class RecentAudio:
